@@ -1,0 +1,200 @@
+"""Records of named arrays: axes, dtype and unit declared once, checked, stored and documented.
+
+A record is a frozen dataclass whose array fields are declared with `array` and whose other fields
+are declared with `attribute`. The declaration checks every instance, lays out the HDF5 file and
+writes the tables of docs/formats.md. Axes letters: T integrations, B baselines, F channels,
+P polarizations, A the two antennas of a baseline (A = 2), X the three components of a vector.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import h5py
+import numpy as np
+
+from visds.core.errors import FormatError
+from visds.core.files import whole_file
+
+FIXED_LENGTHS = {"A": 2, "X": 3}
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """What an array field holds: its axes' letters, dtype, unit and meaning."""
+
+    axes: str
+    dtype: np.dtype
+    unit: str
+    meaning: str
+
+
+def array(axes: str, dtype: Any, unit: str, meaning: str) -> Any:
+    """Declare an array field of a record; see `ArraySpec`."""
+    return dataclasses.field(
+        metadata={"array": ArraySpec(axes, np.dtype(dtype), unit, meaning)})
+
+
+def attribute(meaning: str, default: Any = dataclasses.MISSING) -> Any:
+    """Declare a field that is stored as a JSON attribute: text, number, tuple or mapping."""
+    if isinstance(default, Mapping):
+        return dataclasses.field(default_factory=lambda: dict(default),
+                                 metadata={"attribute": meaning})
+    return dataclasses.field(default=default, metadata={"attribute": meaning})
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """Base of the records; a subclass sets `format_name` and `format_version`."""
+
+    format_name: ClassVar[str]
+    format_version: ClassVar[int]
+
+    def __post_init__(self):
+        lengths = dict(FIXED_LENGTHS)
+        for name, spec in self.array_specs().items():
+            values = np.asarray(getattr(self, name))
+            if values.dtype != spec.dtype:
+                values = values.astype(spec.dtype)
+            object.__setattr__(self, name, values)
+            if values.ndim != len(spec.axes):
+                raise ValueError(f"{name} has {values.ndim} axes, expected ({','.join(spec.axes)})")
+            for axis, length in zip(spec.axes, values.shape, strict=True):
+                if lengths.setdefault(axis, length) != length:
+                    raise ValueError(f"{name}: axis {axis} has length {length}, "
+                                     f"elsewhere {lengths[axis]}")
+
+    @classmethod
+    def array_specs(cls) -> dict[str, ArraySpec]:
+        """Return name and declaration of every array field."""
+        return {f.name: f.metadata["array"] for f in dataclasses.fields(cls)
+                if "array" in f.metadata}
+
+    @classmethod
+    def attribute_names(cls) -> dict[str, str]:
+        """Return name and meaning of every attribute."""
+        return {f.name: f.metadata["attribute"] for f in dataclasses.fields(cls)
+                if "attribute" in f.metadata}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the arrays take in memory."""
+        return sum(getattr(self, name).nbytes for name in self.array_specs())
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+    def write(self, path: str | os.PathLike, key: str = "") -> None:
+        """Write the record as one HDF5 file, which appears only when it is complete.
+
+        `key` identifies the inputs and settings that made it, for a rerun to know it again.
+        """
+        with whole_file(path) as part, h5py.File(part, "w") as file:
+            self.write_attributes(file)
+            file.attrs["key"] = key
+            for name, spec in self.array_specs().items():
+                create_dataset(file, name, spec, getattr(self, name).shape,
+                               data=getattr(self, name))
+            mark_complete(file)
+
+    def write_attributes(self, file: h5py.Group) -> None:
+        """Write format and attributes into an open file."""
+        file.attrs["format"] = self.format_name
+        file.attrs["version"] = self.format_version
+        for name in self.attribute_names():
+            file.attrs[name] = json.dumps(getattr(self, name), sort_keys=True)
+
+    @classmethod
+    def read(cls, path: str | os.PathLike) -> Self:
+        """Return the record stored in a file by `write`.
+
+        Raises
+        ------
+        FormatError
+            If the file is not there, not HDF5, of another format or version, or incomplete.
+        """
+        with open_product(path, cls) as file:
+            return cls(**{name: file[name][()] for name in cls.array_specs()},
+                       **read_attributes(file, cls))
+
+
+def create_dataset(file: h5py.Group, name: str, spec: ArraySpec, shape: tuple[int, ...],
+                   data: np.ndarray | None = None) -> h5py.Dataset:
+    """Create the dataset of a declared array, checksummed, with axes, unit and meaning."""
+    keywords = {}
+    if 0 not in shape and shape:
+        keywords = {"chunks": _storage_chunks(shape, spec.dtype.itemsize), "fletcher32": True}
+    dataset = file.create_dataset(name, shape=shape, dtype=spec.dtype, data=data, **keywords)
+    dataset.attrs["axes"] = spec.axes
+    dataset.attrs["unit"] = spec.unit
+    dataset.attrs["meaning"] = spec.meaning
+    return dataset
+
+
+def mark_complete(file: h5py.File) -> None:
+    """Set the attribute that says that everything was written; the last thing a writer does."""
+    file.flush()
+    file.attrs["complete"] = True
+
+
+def open_product(path: str | os.PathLike, record: type[Record]) -> h5py.File:
+    """Open a product for reading, after checking that it is what its name says.
+
+    Raises
+    ------
+    FormatError
+        As `Record.read`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FormatError(f"{path} does not exist (expected a {record.format_name} file)")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise FormatError(f"{path} is not a readable HDF5 file") from error
+    kind, version = file.attrs.get("format"), file.attrs.get("version")
+    if kind != record.format_name:
+        problem = f"holds '{kind}', expected '{record.format_name}'"
+    elif version != record.format_version:
+        problem = (f"has format version {version}, this release reads version "
+                   f"{record.format_version}")
+    elif not file.attrs.get("complete", False):
+        problem = "was not written to its end"
+    else:
+        return file
+    file.close()
+    raise FormatError(f"{path} {problem}")
+
+
+def read_attributes(file: h5py.File, record: type[Record]) -> dict[str, Any]:
+    """Return the attributes of a stored record, lists as tuples."""
+    values = {name: json.loads(file.attrs[name]) for name in record.attribute_names()}
+    return {name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()}
+
+
+def _storage_chunks(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """Return an HDF5 chunk shape of at most some 4 MB: whole trailing axes, fewer leading."""
+    chunks = list(shape)
+    for axis in range(len(shape)):
+        excess = np.prod(chunks) * itemsize / 4e6
+        if excess <= 1:
+            break
+        chunks[axis] = max(1, int(chunks[axis] / excess))
+    return tuple(chunks)
+
+
+def stored_key(path: str | os.PathLike, record: type[Record]) -> str | None:
+    """Return the key of a complete product, or None if there is no such product."""
+    if not Path(path).is_file():
+        return None
+    try:
+        with open_product(path, record) as file:
+            return file.attrs.get("key")
+    except FormatError:
+        return None

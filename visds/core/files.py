@@ -1,0 +1,82 @@
+"""Whole files or none: a file appears under its name only when it is complete on disk."""
+
+import contextlib
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from visds.core.errors import OutputError
+
+
+@contextlib.contextmanager
+def whole_file(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success sync it and rename it to `path`.
+
+    The temporary name ends in ``.part`` followed by the suffix of `path`, so that writers that
+    look at the suffix work. On any error the temporary file is removed and `path` is as before.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written or the disk is full.
+    """
+    path = Path(path)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=f".part{path.suffix}",
+                                        dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise output_error(path, error) from error
+    part = Path(name)
+    try:
+        os.chmod(part, 0o666 & ~_umask())
+        yield part
+        sync(part)
+        os.replace(part, path)
+        sync(path.parent)
+    except OSError as error:
+        raise output_error(path, error) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def output_error(path: str | os.PathLike, error: OSError) -> OutputError:
+    """Return the one-line error for an `error` of the operating system met while writing `path`."""
+    reason = "no space left on the disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else (
+        error.strerror or str(error))
+    return OutputError(f"cannot write {path}: {reason}")
+
+
+def make_folder(path: str | os.PathLike) -> Path:
+    """Make a folder and its parents where they are missing, and check that it can be written.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be made or written.
+    """
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise output_error(path, error) from error
+    return path
+
+
+def sync(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,41 @@
+"""The flag bits: one registry for visibilities and for cells of a dynamic spectrum.
+
+A visibility with any bit set is not used. A cell of a dynamic spectrum carries the bits of all
+visibilities that were left out of it; its value is NaN only where a bit of `CELL_MASK` is set.
+"""
+
+import enum
+
+
+class Flag(enum.IntFlag):
+    """Reasons not to use a visibility or a cell."""
+
+    MEASUREMENT_SET = 1
+    NOT_FINITE = 2
+    ZERO_WEIGHT = 4
+    ABSENT = 8
+    UV_RANGE = 16
+    CLIP_I = 32
+    CLIP_V = 64
+    EMPTY = 256
+    REGION = 512
+
+    @property
+    def description(self) -> str:
+        """What the bit says, in half a sentence."""
+        return DESCRIPTIONS[self]
+
+
+DESCRIPTIONS = {
+    Flag.MEASUREMENT_SET: "flagged in the measurement set (FLAG or FLAG_ROW)",
+    Flag.NOT_FINITE: "the visibility is NaN or infinite",
+    Flag.ZERO_WEIGHT: "the weight is zero, negative or not finite",
+    Flag.ABSENT: "the measurement set has no row for this baseline and time",
+    Flag.UV_RANGE: "outside --uv-min, --uv-max",
+    Flag.CLIP_I: "Stokes I of the visibility beyond --clip-i",
+    Flag.CLIP_V: "Stokes V of the visibility beyond --clip-v",
+    Flag.EMPTY: "no visibility is left in the cell (or none of the polarization's correlations)",
+    Flag.REGION: "inside a region that the user flagged",
+}
+
+CELL_MASK = Flag.EMPTY | Flag.REGION

@@ -1,0 +1,28 @@
+"""How every program begins and ends: errors as one line, exit codes, quiet machine."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+from visds.core.errors import ExitCode, VisdsError
+
+
+def run_program(program: str, body: Callable[[Sequence[str] | None], int],
+                argv: Sequence[str] | None) -> int:
+    """Run the body of a program and return its exit code.
+
+    A VisdsError becomes one line on standard error and exit code 2 (``--debug`` shows the
+    traceback too). Other exceptions are defects and keep their traceback.
+    """
+    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        return int(body(argv))
+    except VisdsError as error:
+        if "--debug" in arguments:
+            traceback.print_exc()
+        print(f"{program}: error: {error}", file=sys.stderr)
+        return ExitCode.INPUT
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK

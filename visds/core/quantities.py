@@ -1,0 +1,101 @@
+"""Quantities as a user writes them: ``10s``, ``4MHz``, ``256MB``, ``500m``, ``2klambda``."""
+
+import re
+from dataclasses import dataclass
+
+from visds.core.errors import SettingsError
+
+_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-zµ]*)\s*")
+
+SECONDS = {"s": 1.0, "ms": 1e-3, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+HERTZ = {"Hz": 1.0, "kHz": 1e3, "MHz": 1e6, "GHz": 1e9}
+BYTES = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+         "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+METRES = {"m": 1.0, "km": 1e3}
+WAVELENGTHS = {"lambda": 1.0, "klambda": 1e3, "Mlambda": 1e6}
+
+
+def parse(text: str, units: dict[str, float], *, bare: float | None = None) -> float:
+    """Return the value of `text` in the unit whose factor is 1 in `units`.
+
+    `bare` is the factor of a number without a unit; None if a unit must be given.
+
+    Raises
+    ------
+    SettingsError
+        If `text` is not a number followed by one of `units`.
+    """
+    match = _NUMBER.fullmatch(str(text))
+    expected = ", ".join(units)
+    if match is None:
+        raise SettingsError(f"'{text}' is not a number with a unit (one of {expected})")
+    number, unit = float(match[1]), match[2]
+    if not unit:
+        if bare is None:
+            raise SettingsError(f"'{text}' needs a unit (one of {expected})")
+        return number * bare
+    if unit not in units:
+        raise SettingsError(f"unit '{unit}' of '{text}' is unknown (expected one of {expected})")
+    return number * units[unit]
+
+
+def seconds(text: str) -> float:
+    """Return a duration in seconds; a bare number is seconds."""
+    return parse(text, SECONDS, bare=1.0)
+
+
+def byte_count(text: str) -> int:
+    """Return a size in bytes; a bare number is bytes."""
+    size = int(parse(text, BYTES, bare=1))
+    if size <= 0:
+        raise SettingsError(f"a size must be positive, not '{text}'")
+    return size
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Width of a bin: a `count` of samples, or a `width` in the axis' unit (s or Hz)."""
+
+    count: int | None = None
+    width: float | None = None
+
+
+def time_bin(text: str) -> Bin:
+    """Return a time bin from ``10s``, ``2min`` or a count of integrations ``5``."""
+    return _bin(text, SECONDS, "a duration such as 10s")
+
+
+def channel_bin(text: str) -> Bin:
+    """Return a channel bin from ``4MHz`` or a count of channels ``8``."""
+    return _bin(text, HERTZ, "a bandwidth such as 4MHz")
+
+
+def _bin(text: str, units: dict[str, float], example: str) -> Bin:
+    text = str(text)
+    if re.fullmatch(r"\s*\d+\s*", text):
+        if int(text) < 1:
+            raise SettingsError(f"a bin of {text.strip()} samples is not possible: at least 1")
+        return Bin(count=int(text))
+    try:
+        width = parse(text, units)
+    except SettingsError as error:
+        raise SettingsError(f"{error}: give {example} or a count of samples") from None
+    if width <= 0:
+        raise SettingsError(f"a bin must be wider than zero, not '{text}'")
+    return Bin(width=width)
+
+
+@dataclass(frozen=True)
+class UVDistance:
+    """A baseline length: `value` in metres, or in wavelengths if `in_wavelengths`."""
+
+    value: float
+    in_wavelengths: bool
+
+
+def uv_distance(text: str) -> UVDistance:
+    """Return a baseline length from ``500m``, ``2km`` or ``2klambda``."""
+    value = parse(text, METRES | WAVELENGTHS)
+    if value < 0:
+        raise SettingsError(f"a baseline length cannot be negative: '{text}'")
+    return UVDistance(value, in_wavelengths=str(text).strip().endswith("lambda"))

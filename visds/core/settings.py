@@ -1,0 +1,274 @@
+"""Settings: one frozen dataclass a stage; command line and TOML file name the same keys.
+
+A stage declares its options once::
+
+    @dataclass(frozen=True)
+    class AverageSettings:
+        time_bin: Bin | None = setting(None, "width of a time bin, e.g. 10s or 5", parse=time_bin)
+
+and the program that runs the stage gets ``--time-bin`` in a group of its own and the key
+``time_bin`` in the table of that name of ``--settings FILE.toml``. The command line wins over the
+file, the file over the default. Values are written as a user writes them (``"10s"``), and `parse`
+turns them into what the stage works with.
+"""
+
+import argparse
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from visds import __version__
+from visds.core.errors import SettingsError
+
+
+def setting(default: Any, help: str, *, parse: Callable[[Any], Any] | None = None,
+            choices: Sequence[str] | None = None, metavar: str | None = None,
+            many: bool = False, short: str | None = None) -> Any:
+    """Declare one option of a stage as a dataclass field.
+
+    Parameters
+    ----------
+    default : object
+        As a user would write it; None means not given and is never parsed. False or True makes
+        an on/off option ``--name/--no-name``.
+    help : str
+        One sentence; the default is appended.
+    parse : callable, optional
+        From one written value to one parsed value; raises SettingsError with the reason.
+    choices : sequence of str, optional
+        The only values allowed.
+    metavar : str, optional
+        What stands for the value in the help.
+    many : bool
+        The option takes one or more values and holds a tuple.
+    short : str, optional
+        A second, short name of the option such as ``-n``.
+    """
+    written = () if many and default is None else default
+    option = _Option(written, help, parse, tuple(choices or ()), metavar, many, short)
+    parsed = option.parsed(written)
+    if isinstance(parsed, (tuple, str, int, float, bool, type(None))):
+        return dataclasses.field(default=parsed, metadata={"option": option})
+    return dataclasses.field(default_factory=lambda: parsed, metadata={"option": option})
+
+
+@dataclass(frozen=True)
+class _Option:
+    default: Any
+    help: str
+    parse: Callable[[Any], Any] | None
+    choices: tuple[str, ...]
+    metavar: str | None
+    many: bool
+    short: str | None
+
+    def parsed(self, written: Any) -> Any:
+        if self.many:
+            values = written if isinstance(written, (list, tuple)) else [written]
+            return tuple(self._parsed_one(value) for value in values)
+        return self._parsed_one(written)
+
+    def _parsed_one(self, written: Any) -> Any:
+        if isinstance(self.default, bool):
+            if not isinstance(written, bool):
+                raise SettingsError(f"must be true or false, not {written!r}")
+            return written
+        if written is None:
+            return None
+        if self.choices and written not in self.choices:
+            raise SettingsError(f"'{written}' is not one of {', '.join(self.choices)}")
+        return self.parse(written) if self.parse else str(written)
+
+
+class Settings(Mapping):
+    """The effective settings of one program run: a stage's name to its frozen dataclass."""
+
+    def __init__(self, stages: dict[str, Any], written: dict[str, dict[str, Any]]):
+        self._stages = stages
+        self._written = written
+
+    def __getitem__(self, stage: str) -> Any:
+        """Return the settings of one stage."""
+        return self._stages[stage]
+
+    def __iter__(self):
+        return iter(self._stages)
+
+    def __len__(self):
+        return len(self._stages)
+
+    def written(self, *stages: str) -> dict[str, dict[str, Any]]:
+        """Return the values as a user writes them, of all or of some stages."""
+        return {stage: dict(self._written[stage]) for stage in (stages or self._stages)}
+
+    def to_toml(self) -> str:
+        """Return the text of a settings file that gives exactly these settings again."""
+        lines = []
+        for stage, values in self._written.items():
+            lines.append(f"[{stage}]")
+            for key, value in values.items():
+                if value is None or value == ():
+                    lines.append(f"# {key} =")
+                else:
+                    lines.append(f"{key} = {_toml_value(value)}")
+            lines.append("")
+        return "\n".join(lines)
+
+
+class Parser:
+    """A program's options: those of its stages, its own arguments, and those of every program.
+
+    Parameters
+    ----------
+    program, description : str
+        For the help.
+    stages : dict
+        Stage name (TOML table and help group) to settings dataclass.
+    epilog : str
+        Text under the help, e.g. examples.
+    """
+
+    def __init__(self, program: str, description: str, stages: dict[str, type],
+                 epilog: str = ""):
+        self._stages = stages
+        self.argparse = _ArgumentParser(
+            prog=program, description=description, allow_abbrev=False,
+            epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter)
+        for name, stage in stages.items():
+            group = self.argparse.add_argument_group(
+                f"{name}", (stage.__doc__ or "").strip().splitlines()[0])
+            for field in dataclasses.fields(stage):
+                _add_option(group, field)
+        common = self.argparse.add_argument_group("every program")
+        common.add_argument("--settings", metavar="FILE.toml",
+                            help="read options from a TOML file; the command line wins")
+        common.add_argument("--debug", action="store_true",
+                            help="show the traceback of an error")
+        common.add_argument("--version", action="version", version=f"visds {__version__}")
+
+    def parse(self, argv: Sequence[str] | None) -> tuple[argparse.Namespace, Settings]:
+        """Return the program's own arguments and its settings.
+
+        Raises
+        ------
+        SettingsError
+            For an unknown or unusable option, key or value: which, and what was expected.
+        """
+        arguments = self.argparse.parse_args(argv)
+        from_file = read_settings_file(arguments.settings, self._stages) \
+            if arguments.settings else {}
+        stages, written = {}, {}
+        for name, stage in self._stages.items():
+            parsed, texts = {}, {}
+            for field in dataclasses.fields(stage):
+                option = field.metadata["option"]
+                given = getattr(arguments, field.name)
+                where = f"--{_dashed(field.name)}"
+                if given is None and field.name in from_file.get(name, {}):
+                    given = from_file[name][field.name]
+                    where = f"{arguments.settings}: [{name}] {field.name}"
+                if given is None:
+                    given = option.default
+                texts[field.name] = tuple(given) if option.many and not isinstance(given, str) \
+                    else given
+                try:
+                    parsed[field.name] = option.parsed(given)
+                except (SettingsError, TypeError, ValueError) as error:
+                    raise SettingsError(f"{where}: {error}") from error
+            stages[name], written[name] = stage(**parsed), texts
+        return arguments, Settings(stages, written)
+
+
+def read_settings_file(path: str, stages: dict[str, type]) -> dict[str, dict[str, Any]]:
+    """Return the tables of a TOML settings file, each key checked to be one of `stages`.
+
+    Raises
+    ------
+    SettingsError
+        If the file cannot be read, or has a table or key that is not known (the nearest is named).
+    """
+    try:
+        tables = tomllib.loads(Path(path).read_text())
+    except OSError as error:
+        raise SettingsError(f"cannot read settings file {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not a TOML file: {error}") from error
+    result = {}
+    for name, table in tables.items():
+        if name not in stages:
+            raise SettingsError(f"{path}: unknown table [{name}]{_nearest(name, stages)}")
+        if not isinstance(table, dict):
+            raise SettingsError(f"{path}: '{name}' must be a table, written [{name}]")
+        keys = [field.name for field in dataclasses.fields(stages[name])]
+        result[name] = {}
+        for key, value in table.items():
+            plain = key.replace("-", "_")
+            if plain not in keys:
+                raise SettingsError(f"{path}: unknown key '{key}' in [{name}]"
+                                    f"{_nearest(plain, keys)}")
+            result[name][plain] = value
+    return result
+
+
+class _ArgumentParser(argparse.ArgumentParser):
+    """Argparse that raises SettingsError, with the nearest known option, instead of leaving."""
+
+    def error(self, message: str):
+        unknown = message.partition("unrecognized arguments: ")[2].split()
+        if unknown:
+            options = [o for a in self._actions for o in a.option_strings if o.startswith("--")]
+            message = f"unknown option {unknown[0]}{_nearest(unknown[0].split('=')[0], options)}"
+        raise SettingsError(f"{message} (see {self.prog} --help)")
+
+
+def _add_option(group, field: dataclasses.Field) -> None:
+    option = field.metadata["option"]
+    text = option.help
+    if option.default not in (None, (), False):
+        shown = ", ".join(option.default) if option.many else option.default
+        text += f" (default: {shown})"
+    name = f"--{_dashed(field.name)}"
+    names = [option.short, name] if option.short else [name]
+    text = text.replace("%", "%%")
+    if isinstance(option.default, bool):
+        group.add_argument(name, dest=field.name, default=None, help=text,
+                           action=argparse.BooleanOptionalAction if option.default
+                           else _OnOff)
+        return
+    keywords: dict[str, Any] = {"metavar": option.metavar}
+    if option.choices and not option.metavar:
+        keywords["metavar"] = "|".join(option.choices)
+    if option.many:
+        keywords["nargs"] = "+"
+    group.add_argument(*names, dest=field.name, default=None, help=text, **keywords)
+
+
+class _OnOff(argparse.BooleanOptionalAction):
+    """``--name`` and ``--no-name``; the usage line shows the first only."""
+
+    def format_usage(self):
+        return self.option_strings[0]
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _nearest(name: str, known) -> str:
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean '{matches[0]}'?" if matches else f"; known are {', '.join(known)}"
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_toml_value(v) for v in value) + "]"
+    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,158 @@
+"""Directions: positions as users write them, direction cosines, parallactic angle, arrival times.
+
+Positions are ICRS; a measurement set's J2000 is read as ICRS (they differ by some 20 mas).
+"""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from visds.core.errors import SettingsError
+
+ICRS_NAMES = ("ICRS", "J2000")
+FK4_NAMES = ("B1950", "B1950_VLA")
+FRAMES = ICRS_NAMES + FK4_NAMES
+
+
+@dataclass(frozen=True)
+class Direction:
+    """A position on the sky: `ra`, `dec` in degrees, in `frame` (a name of FRAMES)."""
+
+    ra: float
+    dec: float
+    frame: str = "ICRS"
+
+    def to(self, frame: str) -> "Direction":
+        """Return the same position in another frame."""
+        if _family(frame) == _family(self.frame):
+            return Direction(self.ra, self.dec, frame)
+        from astropy.coordinates import SkyCoord
+
+        coordinate = SkyCoord(self.ra, self.dec, unit="deg", frame=_astropy_frame(self.frame))
+        coordinate = coordinate.transform_to(_astropy_frame(frame))
+        return Direction(float(coordinate.ra.deg), float(coordinate.dec.deg), frame)
+
+    def __str__(self):
+        """Return hours and degrees, as in 05:31:58.700 +33:08:52.50."""
+        from astropy.coordinates import SkyCoord
+
+        return SkyCoord(self.ra, self.dec, unit="deg").to_string(
+            "hmsdms", sep=":", precision=3)
+
+
+def parse_direction(text: str) -> Direction:
+    """Return the ICRS position that a user wrote.
+
+    ``"05:31:58.7 +33:08:52.5"`` has the right ascension in hours, ``"83.1deg -5.2deg"`` in
+    degrees; anything else that astropy's SkyCoord reads with its units is taken too.
+
+    Raises
+    ------
+    SettingsError
+        If it cannot be read, or is a pair of plain decimal numbers, whose unit is not known.
+    """
+    from astropy.coordinates import SkyCoord
+
+    if re.fullmatch(r"\s*[+-]?\d+(\.\d*)?[\s,]+[+-]?\d+(\.\d*)?\s*", text):
+        raise SettingsError(f"position '{text}' has no unit: write 83.1deg -5.2deg, or hours and "
+                            "degrees as 05:31:58.7 +33:08:52.5")
+    try:
+        coordinate = SkyCoord(text, unit=("hourangle", "deg"))
+    except (ValueError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise SettingsError(f"position '{text}' cannot be read: {reason}") from error
+    coordinate = coordinate.icrs
+    if coordinate.size != 1:
+        raise SettingsError(f"position '{text}' is not one position")
+    return Direction(float(np.ravel(coordinate.ra.deg)[0]), float(np.ravel(coordinate.dec.deg)[0]))
+
+
+def direction_cosines(ra: np.ndarray, dec: np.ndarray, centre: Direction) -> np.ndarray:
+    """Return (...,3): l, m and n - 1 of positions (deg) about a phase centre in the same frame.
+
+    Exact on the whole sphere; n - 1 keeps its digits near the centre. A position more than 90
+    degrees away has n < 0, that is n - 1 < -1.
+    """
+    ra, dec = np.radians(ra), np.radians(dec)
+    ra0, dec0 = np.radians(centre.ra), np.radians(centre.dec)
+    half = np.sin((ra - ra0) / 2)
+    l = np.cos(dec) * np.sin(ra - ra0)  # noqa: E741  the field's letter
+    m = np.sin(dec - dec0) + 2 * np.cos(dec) * np.sin(dec0) * half**2
+    n_minus_1 = -2 * np.sin((dec - dec0) / 2) ** 2 - 2 * np.cos(dec) * np.cos(dec0) * half**2
+    return np.stack([l, m, n_minus_1], axis=-1)
+
+
+def separation(first: Direction, second: Direction) -> float:
+    """Return the angle between two positions of one frame in degrees."""
+    l, m, n_minus_1 = direction_cosines(first.ra, first.dec, second)  # noqa: E741
+    return float(np.degrees(np.arctan2(np.hypot(l, m), 1 + n_minus_1)))
+
+
+def parallactic_angle(time: np.ndarray, direction: Direction, position: np.ndarray) -> np.ndarray:
+    """Return the position angle (T; rad, north through east) of the zenith as seen at the target.
+
+    tan q = sin H / (tan phi cos dec - sin dec cos H), with the position of date (precession,
+    nutation, aberration applied) and the geodetic latitude phi of the observatory.
+
+    Parameters
+    ----------
+    time : (T) MJD UTC, d
+    direction : Direction
+    position : (3) ITRF position of the observatory, m
+    """
+    from astropy.coordinates import TETE, SkyCoord
+    from astropy.utils import iers
+
+    location = _location(position)
+    times = _times(time, location)
+    icrs = direction.to("ICRS")
+    with iers.conf.set_temp("auto_download", False), \
+            iers.conf.set_temp("iers_degraded_accuracy", "ignore"):
+        apparent = SkyCoord(icrs.ra, icrs.dec, unit="deg").transform_to(TETE(obstime=times))
+        hour_angle = (times.sidereal_time("apparent") - apparent.ra).rad
+    latitude, dec = location.lat.rad, apparent.dec.rad
+    return np.arctan2(np.sin(hour_angle), np.tan(latitude) * np.cos(dec)
+                      - np.sin(dec) * np.cos(hour_angle))
+
+
+def barycentric_time(time: np.ndarray, direction: Direction, position: np.ndarray) -> np.ndarray:
+    """Return the MJD TDB (T; d) at which the wavefront of `time` (MJD UTC) passes the barycentre.
+
+    `position` (3) is the observatory's, ITRF in m. astropy's built-in ephemeris is good to some
+    ten microseconds.
+    """
+    from astropy.coordinates import SkyCoord
+    from astropy.utils import iers
+
+    icrs = direction.to("ICRS")
+    times = _times(time, _location(position))
+    with iers.conf.set_temp("auto_download", False), \
+            iers.conf.set_temp("iers_degraded_accuracy", "ignore"):
+        delay = times.light_travel_time(SkyCoord(icrs.ra, icrs.dec, unit="deg"))
+        return (times.tdb + delay).mjd
+
+
+def _location(position):
+    from astropy.coordinates import EarthLocation
+
+    return EarthLocation.from_geocentric(*position, unit="m")
+
+
+def _times(time, location):
+    from astropy.time import Time
+
+    return Time(np.asarray(time, float), format="mjd", scale="utc", location=location)
+
+
+def _family(frame: str) -> str:
+    return "ICRS" if frame in ICRS_NAMES else frame
+
+
+def _astropy_frame(name: str):
+    from astropy.coordinates import FK4, ICRS
+
+    if name in ICRS_NAMES:
+        return ICRS()
+    # The VLA's B1950 is that of its calibrator list, epoch 1979.9.
+    return FK4(equinox="B1950", obstime="J1979.9" if name == "B1950_VLA" else "B1950")
