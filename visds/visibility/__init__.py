@@ -1,0 +1,1 @@
+"""Measurement sets, chunks of visibilities, sky models."""

@@ -1,0 +1,50 @@
+"""A chunk of visibilities: one field, spectral window and scan, some integrations."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from visds.core.arrays import Record, array, attribute
+
+
+@dataclass(frozen=True, eq=False)
+class VisibilityChunk(Record):
+    """Visibilities on the grid of integrations, baselines and channels.
+
+    A measurement set's visibility of a source at direction cosines (l, m, n) from the phase
+    centre is proportional to exp(+2 pi i (nu/c) (u l + v m + w (n - 1))). Autocorrelations are
+    not held. A baseline and time that the measurement set does not hold has the flag ABSENT,
+    weight 0 and visibility 0. Labels, scale and signs of the correlations are settled
+    (`visds.core.polarization.Handedness`). Channels are in the order of the measurement set.
+    """
+
+    format_name: ClassVar[str] = "visds.visibility"
+    format_version: ClassVar[int] = 1
+
+    visibility: np.ndarray = array(
+        "TBFP", "c8", "Jy", "visibilities, the sky model subtracted; one dataset a correlation")
+    flags: np.ndarray = array("TBFP", "u1", "", "bits of visds.core.flags; any bit: do not use")
+    weight: np.ndarray = array(
+        "TBWP", "f4", "Jy-2", "1/sigma^2 of the real part; W is F, or 1 for all channels alike")
+    uvw: np.ndarray = array("TBX", "f8", "m", "baseline vector in the phase centre's frame")
+    antennas: np.ndarray = array("BA", "i4", "", "the two antennas of a baseline")
+    time: np.ndarray = array("T", "f8", "d", "centre of the integration, MJD UTC")
+    integration: np.ndarray = array("T", "f8", "s", "length of the integration")
+    feed_angle: np.ndarray = array(
+        "T", "f8", "rad", "angle of the feeds on the sky by which Q and U are still to be turned")
+    frequency: np.ndarray = array("F", "f8", "Hz", "centre of the channel")
+    channel_width: np.ndarray = array("F", "f8", "Hz", "width of the channel, positive")
+    correlations: tuple[str, ...] = attribute("labels on axis P, such as RR RL LR LL")
+    phase_centre: tuple[float, float] = attribute("ra, dec of the phase centre in deg")
+    frame: str = attribute("frame of the phase centre and of uvw, such as J2000")
+    field: str = attribute("name of the field")
+    scan: int = attribute("scan number")
+    spectral_window: int = attribute("spectral window")
+    meta: dict[str, Any] = attribute("where it came from", {})
+
+    def select_times(self, start: int, stop: int) -> "VisibilityChunk":
+        """Return the chunk's integrations from `start` to before `stop`, as views."""
+        return self.replace(**{name: getattr(self, name)[start:stop]
+                               for name, spec in self.array_specs().items()
+                               if spec.axes.startswith("T")})

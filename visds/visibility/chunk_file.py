@@ -1,0 +1,102 @@
+"""Chunk files: the visibilities of one chunk in HDF5, a dataset for each correlation.
+
+Written slab by slab, so that a rank holds no more than a slab or two; each correlation is its own
+dataset (T,B,F), so that a reader takes only the polarizations it needs.
+"""
+
+import os
+from collections.abc import Iterator
+
+import h5py
+import numpy as np
+
+from visds.core.arrays import FIXED_LENGTHS, create_dataset, mark_complete, open_product
+from visds.core.arrays import read_attributes as read_record_attributes
+from visds.core.files import whole_file
+from visds.visibility.chunk import VisibilityChunk
+
+PER_CORRELATION = ("visibility", "flags", "weight")
+
+
+def write_slabs(path: str | os.PathLike, slabs: Iterator[VisibilityChunk], integrations: int,
+                key: str) -> Iterator[VisibilityChunk]:
+    """Yield the slabs of a chunk while writing them; the file appears when all were taken.
+
+    `integrations` is the number of all integrations of the chunk; `key` identifies the inputs
+    and settings that made it.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written, for want of space for instance.
+    """
+    with whole_file(path) as part:
+        with h5py.File(part, "w") as file:
+            begin = 0
+            for slab in slabs:
+                if begin == 0:
+                    _create(file, slab, integrations, key)
+                begin = _append(file, slab, begin)
+                yield slab
+            mark_complete(file)
+
+
+def read_slabs(path: str | os.PathLike, nbytes: int) -> Iterator[VisibilityChunk]:
+    """Yield the chunk stored in a file in slabs of at most some `nbytes` in memory.
+
+    Raises
+    ------
+    FormatError
+        If the file is not a complete chunk file of this version.
+    """
+    with open_product(path, VisibilityChunk) as file:
+        attributes = read_record_attributes(file, VisibilityChunk)
+        specs = VisibilityChunk.array_specs()
+        labels = attributes["correlations"]
+        T = file["time"].shape[0]
+        per_integration = sum(file[name][label].dtype.itemsize * np.prod(file[name][label].shape[1:])
+                              for name in PER_CORRELATION for label in labels)
+        step = max(1, int(nbytes // max(per_integration, 1)))
+        fixed = {name: file[name][()] for name, spec in specs.items()
+                 if not spec.axes.startswith("T")}
+        for begin in range(0, T, step):
+            end = min(begin + step, T)
+            arrays = dict(fixed)
+            for name, spec in specs.items():
+                if name in PER_CORRELATION:
+                    shape = (end - begin, *file[name][labels[0]].shape[1:], len(labels))
+                    arrays[name] = np.empty(shape, spec.dtype)
+                    for place, label in enumerate(labels):
+                        arrays[name][..., place] = file[name][label][begin:end]
+                elif spec.axes.startswith("T"):
+                    arrays[name] = file[name][begin:end]
+            yield VisibilityChunk(**arrays, **attributes)
+
+
+def _create(file: h5py.File, slab: VisibilityChunk, integrations: int, key: str) -> None:
+    slab.write_attributes(file)
+    file.attrs["key"] = key
+    lengths = FIXED_LENGTHS | {"T": integrations, "B": slab.visibility.shape[1],
+                               "F": slab.visibility.shape[2], "W": slab.weight.shape[2]}
+    for name, spec in slab.array_specs().items():
+        if name in PER_CORRELATION:
+            for label in slab.correlations:
+                shape = tuple(lengths[axis] for axis in spec.axes[:-1])
+                create_dataset(file.require_group(name), label, spec, shape)
+        elif spec.axes.startswith("T"):
+            create_dataset(file, name, spec, tuple(lengths[axis] for axis in spec.axes))
+        else:
+            values = getattr(slab, name)
+            create_dataset(file, name, spec, values.shape, data=values)
+
+
+def _append(file: h5py.File, slab: VisibilityChunk, begin: int) -> int:
+    end = begin + len(slab.time)
+    for name, spec in slab.array_specs().items():
+        if name in PER_CORRELATION:
+            for place, label in enumerate(slab.correlations):
+                file[name][label][begin:end] = np.ascontiguousarray(
+                    getattr(slab, name)[..., place])
+        elif spec.axes.startswith("T"):
+            file[name][begin:end] = getattr(slab, name)
+    return end

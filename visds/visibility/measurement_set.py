@@ -1,0 +1,320 @@
+"""A measurement set, opened for reading only: what it describes, and its rows.
+
+The one module that knows python-casacore.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from casacore import tables
+
+from visds.core.errors import MeasurementSetError
+from visds.core.polarization import CORRELATIONS
+from visds.core.sky import FRAMES, Direction
+
+SUBTABLES = ("ANTENNA", "DATA_DESCRIPTION", "FIELD", "OBSERVATION", "POLARIZATION",
+             "SPECTRAL_WINDOW")
+COLUMNS = ("ANTENNA1", "ANTENNA2", "DATA_DESC_ID", "FIELD_ID", "FLAG", "FLAG_ROW", "INTERVAL",
+           "SCAN_NUMBER", "TIME", "UVW", "WEIGHT")
+FREQUENCY_FRAMES = ("REST", "LSRK", "LSRD", "BARY", "GEO", "TOPO", "GALACTO", "LGROUP", "CMB")
+_ROWS_AT_ONCE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field: its name and phase centre."""
+
+    name: str
+    phase_centre: Direction
+
+
+@dataclass(frozen=True, eq=False)
+class SpectralWindow:
+    """A spectral window: `frequency` and `channel_width` (F) in Hz, in the order stored."""
+
+    frequency: np.ndarray
+    channel_width: np.ndarray
+    frame: str
+
+
+@dataclass(frozen=True, eq=False)
+class Description:
+    """What a measurement set says of itself in its subtables.
+
+    `data_descriptions` gives (spectral window, polarization setup) by DATA_DESC_ID;
+    `correlations` the labels by polarization setup; `antenna_position` is (antenna, 3) ITRF m;
+    `dish_diameter` (antenna) m, 0 where unknown; `feed_angle` the receptor angle of X or R in
+    rad, of the first antenna; `time_scale` that of the TIME column.
+    """
+
+    path: str
+    telescope: str
+    fields: tuple[Field, ...]
+    spectral_windows: tuple[SpectralWindow, ...]
+    data_descriptions: tuple[tuple[int, int], ...]
+    correlations: tuple[tuple[str, ...], ...]
+    antenna_names: tuple[str, ...]
+    antenna_position: np.ndarray
+    dish_diameter: np.ndarray
+    mounts: tuple[str, ...]
+    feed_angle: float
+    time_scale: str
+    columns: tuple[str, ...]
+
+    @property
+    def position(self) -> np.ndarray:
+        """Mean position (3) of the antennas, ITRF m."""
+        return self.antenna_position.mean(axis=0)
+
+
+@dataclass(frozen=True, eq=False)
+class RowRuns:
+    """Runs of consecutive rows with the same time, field, scan and data description.
+
+    One entry a run: first row, number of rows, number of cross-correlations among them, TIME (s,
+    as stored), INTERVAL (s), FIELD_ID, DATA_DESC_ID, SCAN_NUMBER.
+    """
+
+    start: np.ndarray
+    length: np.ndarray
+    cross: np.ndarray
+    time: np.ndarray
+    interval: np.ndarray
+    field: np.ndarray
+    data_description: np.ndarray
+    scan: np.ndarray
+
+    def select(self, chosen: np.ndarray) -> "RowRuns":
+        """Return some of the runs: a mask or indices."""
+        return RowRuns(**{name: values[chosen] for name, values in vars(self).items()})
+
+
+class MeasurementSet:
+    """A measurement set, open for reading; nothing in its folder is written or locked.
+
+    Raises
+    ------
+    MeasurementSetError
+        If the folder is not a measurement set, or a table or column is missing.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = str(path)
+        if not Path(path).exists():
+            raise MeasurementSetError(f"{path} does not exist (expected a measurement set)")
+        if not (Path(path) / "table.dat").is_file():
+            raise MeasurementSetError(f"{path} is not a measurement set: it has no table.dat")
+        self._main = self._open()
+        names = self._main.colnames()
+        for name in COLUMNS:
+            if name not in names:
+                self.close()
+                raise MeasurementSetError(f"{path} has no column {name}: not a measurement set")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self) -> None:
+        """Close the table."""
+        self._main.close()
+
+    def describe(self) -> Description:
+        """Return the description in the subtables.
+
+        Raises
+        ------
+        MeasurementSetError
+            If a subtable is missing or empty, or says what cannot be used.
+        """
+        sub = {name: self._open(name) for name in SUBTABLES}
+        for name, table in sub.items():
+            if table.nrows() == 0:
+                raise MeasurementSetError(f"{self.path}: subtable {name} has no rows")
+        correlations = tuple(
+            tuple(CORRELATIONS.get(int(code), f"type{code}") for code in
+                  sub["POLARIZATION"].getcell("CORR_TYPE", row))
+            for row in range(sub["POLARIZATION"].nrows()))
+        data_descriptions = tuple(zip(
+            map(int, sub["DATA_DESCRIPTION"].getcol("SPECTRAL_WINDOW_ID")),
+            map(int, sub["DATA_DESCRIPTION"].getcol("POLARIZATION_ID")), strict=True))
+        for window, setup in data_descriptions:
+            if window >= sub["SPECTRAL_WINDOW"].nrows() or setup >= len(correlations):
+                raise MeasurementSetError(
+                    f"{self.path}: DATA_DESCRIPTION names spectral window {window} and "
+                    f"polarization {setup}, but SPECTRAL_WINDOW has "
+                    f"{sub['SPECTRAL_WINDOW'].nrows()} rows and POLARIZATION {len(correlations)}")
+        windows = tuple(self._spectral_window(sub["SPECTRAL_WINDOW"], row)
+                        for row in range(sub["SPECTRAL_WINDOW"].nrows()))
+        antenna = sub["ANTENNA"]
+        description = Description(
+            path=self.path, telescope=str(sub["OBSERVATION"].getcell("TELESCOPE_NAME", 0)),
+            fields=self._fields(sub["FIELD"]), spectral_windows=windows,
+            data_descriptions=data_descriptions, correlations=correlations,
+            antenna_names=tuple(antenna.getcol("NAME")),
+            antenna_position=antenna.getcol("POSITION"),
+            dish_diameter=antenna.getcol("DISH_DIAMETER"),
+            mounts=tuple(mount.lower() for mount in antenna.getcol("MOUNT")),
+            feed_angle=self._feed_angle(),
+            time_scale=self._main.getcolkeywords("TIME").get("MEASINFO", {}).get("Ref", "UTC"),
+            columns=tuple(self._main.colnames()))
+        for table in sub.values():
+            table.close()
+        return description
+
+    def row_runs(self) -> RowRuns:
+        """Return the runs of all rows, read some rows at a time."""
+        parts: dict[str, list[np.ndarray]] = {}
+        for first in range(0, self._main.nrows(), _ROWS_AT_ONCE):
+            number = min(_ROWS_AT_ONCE, self._main.nrows() - first)
+            rows = {name: self._main.getcol(name, first, number) for name in
+                    ("TIME", "FIELD_ID", "DATA_DESC_ID", "SCAN_NUMBER", "INTERVAL",
+                     "ANTENNA1", "ANTENNA2")}
+            begins = np.zeros(number, bool)
+            begins[0] = True
+            for name in ("TIME", "FIELD_ID", "DATA_DESC_ID", "SCAN_NUMBER"):
+                begins[1:] |= np.diff(rows[name]) != 0
+            start = np.flatnonzero(begins)
+            cross = np.add.reduceat((rows["ANTENNA1"] != rows["ANTENNA2"]).astype(int), start)
+            for name, values in (
+                    ("start", start + first), ("length", np.diff(np.append(start, number))),
+                    ("cross", cross), ("time", rows["TIME"][start]),
+                    ("interval", rows["INTERVAL"][start]), ("field", rows["FIELD_ID"][start]),
+                    ("data_description", rows["DATA_DESC_ID"][start]),
+                    ("scan", rows["SCAN_NUMBER"][start])):
+                parts.setdefault(name, []).append(values)
+        if not parts:
+            raise MeasurementSetError(f"{self.path} has no rows")
+        return RowRuns(**{name: np.concatenate(values) for name, values in parts.items()})
+
+    def cell_shape(self, column: str, row: int) -> tuple[int, ...] | None:
+        """Return the shape of a cell, or None if the column is not there or the cell is empty."""
+        if column not in self._main.colnames() or not self._main.iscelldefined(column, int(row)):
+            return None
+        return tuple(np.shape(self._main.getcell(column, int(row))))
+
+    def rows(self, column: str, start: np.ndarray, length: np.ndarray,
+             out: np.ndarray | None = None) -> np.ndarray:
+        """Return the cells of runs of rows, one after the other, in `out` where given.
+
+        Raises
+        ------
+        MeasurementSetError
+            If the cells of the rows differ in shape or type from `out`.
+        """
+        try:
+            if len(start) > 64 and np.mean(length) < 8:
+                rows = np.concatenate([np.arange(s, s + n)
+                                       for s, n in zip(start, length, strict=True)])
+                with self._main.selectrows(rows) as selection:
+                    values = selection.getcol(column)
+                if out is None:
+                    return values
+                out[...] = values
+                return out
+            if out is None:
+                parts = [self._main.getcol(column, int(s), int(n))
+                         for s, n in zip(start, length, strict=True)]
+                return parts[0] if len(parts) == 1 else np.concatenate(parts)
+            filled = 0
+            for first, number in _joined(start, length):
+                self._main.getcolnp(column, out[filled:filled + number], first, number)
+                filled += number
+            return out
+        except (RuntimeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise MeasurementSetError(
+                f"{self.path}: column {column}, rows {int(start[0])} to "
+                f"{int(start[-1] + length[-1]) - 1} cannot be read: {reason}") from error
+
+    def _open(self, subtable: str = ""):
+        path = os.path.join(self.path, subtable) if subtable else self.path
+        if subtable and not os.path.isfile(os.path.join(path, "table.dat")):
+            raise MeasurementSetError(f"{self.path}: subtable {subtable} is missing")
+        try:
+            # The default locking waits for ever on a writer, and writes a lock file.
+            return tables.table(path, readonly=True, lockoptions="usernoread", ack=False)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            raise MeasurementSetError(f"{path} cannot be opened: {reason}") from error
+
+    def _fields(self, table) -> tuple[Field, ...]:
+        names = table.getcol("NAME")
+        info = table.getcolkeywords("PHASE_DIR").get("MEASINFO", {})
+        frame = info.get("Ref", "J2000")
+        fields = []
+        for row, name in enumerate(names):
+            own = frame
+            if "VarRefCol" in info:
+                codes = dict(zip(map(int, info.get("TabRefCodes", [])),
+                                 info.get("TabRefTypes", []), strict=False))
+                code = table.getcell(info["VarRefCol"], row)
+                own = code if isinstance(code, str) else codes.get(int(code), str(code))
+            ra, dec = np.degrees(np.asarray(table.getcell("PHASE_DIR", row))[0])
+            fields.append(Field(str(name), Direction(float(ra) % 360, float(dec), str(own))))
+        return tuple(fields)
+
+    def _spectral_window(self, table, row: int) -> SpectralWindow:
+        code = int(table.getcell("MEAS_FREQ_REF", row))
+        return SpectralWindow(
+            np.asarray(table.getcell("CHAN_FREQ", row), float),
+            np.abs(np.asarray(table.getcell("CHAN_WIDTH", row), float)),
+            FREQUENCY_FRAMES[code] if 0 <= code < len(FREQUENCY_FRAMES) else "undefined")
+
+    def _feed_angle(self) -> float:
+        if not os.path.isfile(os.path.join(self.path, "FEED", "table.dat")):
+            return 0.0
+        with self._open("FEED") as feed:
+            if feed.nrows() == 0 or not feed.iscelldefined("RECEPTOR_ANGLE", 0):
+                return 0.0
+            angles = np.asarray(feed.getcell("RECEPTOR_ANGLE", 0), float)
+        return float(angles[0]) if angles.size else 0.0
+
+
+def usable_frame(field: Field, path: str) -> None:
+    """Check that a field's phase centre is in a frame fixed to the stars.
+
+    Raises
+    ------
+    MeasurementSetError
+        If it moves with the Earth or a planet.
+    """
+    if field.phase_centre.frame not in FRAMES:
+        raise MeasurementSetError(
+            f"{path}: field {field.name} has its phase centre in {field.phase_centre.frame}; "
+            f"expected one of {', '.join(FRAMES)}")
+
+
+def fingerprint(path: str) -> str:
+    """Return a hash of names, sizes and modification times of a measurement set's files.
+
+    It changes with every write to the measurement set and costs no reading of the data.
+    """
+    digest = hashlib.sha256()
+    for folder, folders, files in os.walk(path):
+        folders.sort()
+        for name in sorted(files):
+            if name == "table.lock":
+                continue
+            status = os.stat(os.path.join(folder, name))
+            relative = os.path.relpath(os.path.join(folder, name), path)
+            digest.update(f"{relative} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _joined(start: np.ndarray, length: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yield runs with those that follow each other joined to one."""
+    first, number = int(start[0]), int(length[0])
+    for s, n in zip(start[1:], length[1:], strict=True):
+        if s == first + number:
+            number += int(n)
+        else:
+            yield first, number
+            first, number = int(s), int(n)
+    yield first, number

@@ -1,0 +1,1 @@
+"""Sky models: read, predicted, subtracted."""
