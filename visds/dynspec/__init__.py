@@ -1,0 +1,1 @@
+"""Dynamic spectra: averaged, stitched, searched, drawn."""

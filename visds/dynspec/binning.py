@@ -1,0 +1,67 @@
+"""Which samples share a bin: consecutive groups of integrations or of channels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from visds.core.quantities import Bin
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Consecutive, complete groups of samples: first sample and number of samples of each."""
+
+    start: np.ndarray
+    length: np.ndarray
+
+    def sum(self, values: np.ndarray, axis: int) -> np.ndarray:
+        """Return the sums over the groups along an axis."""
+        return np.add.reduceat(values, self.start, axis=axis)
+
+    def bitwise_or(self, values: np.ndarray, axis: int) -> np.ndarray:
+        """Return the union of the bits over the groups along an axis."""
+        return np.bitwise_or.reduceat(values, self.start, axis=axis)
+
+
+def time_groups(time: np.ndarray, integration: np.ndarray, scan: np.ndarray, bin: Bin) -> Groups:
+    """Return the groups of integrations: bins start with a scan and never hold two scans.
+
+    `time` (T) in d and `integration` (T) in s. A sample belongs to the bin that holds its centre.
+    """
+    new_scan = np.flatnonzero(np.diff(scan, prepend=scan[0] - 1))
+    first = np.repeat(new_scan, np.diff(np.append(new_scan, len(scan))))
+    if bin.count:
+        place = (np.arange(len(time)) - first) // bin.count
+    else:
+        since = (time - time[first]) * 86400 + integration[first] / 2
+        # A microsecond keeps a centre that falls on an edge by rounding in the later bin.
+        place = np.floor((since + 1e-6) / bin.width).astype(int)
+    return _groups(first, place)
+
+
+def channel_groups(frequency: np.ndarray, channel_width: np.ndarray, bin: Bin) -> Groups:
+    """Return the groups of channels, from the lowest frequency (Hz) on.
+
+    Bins of a count of channels end at a gap in frequency; bins of a width are on one grid.
+    """
+    if bin.count:
+        gap = np.diff(frequency) > 1.5 * np.maximum(channel_width[1:], channel_width[:-1])
+        begins = np.append(0, np.flatnonzero(gap) + 1)
+        first = np.repeat(begins, np.diff(np.append(begins, len(frequency))))
+        place = (np.arange(len(frequency)) - first) // bin.count
+    else:
+        first = np.zeros(len(frequency), int)
+        since = frequency - (frequency[0] - channel_width[0] / 2)
+        place = np.floor((since + 1e-3) / bin.width).astype(int)
+    return _groups(first, place)
+
+
+def whole(length: int) -> Groups:
+    """Return the one group that holds all samples."""
+    return Groups(np.array([0]), np.array([length]))
+
+
+def _groups(first: np.ndarray, place: np.ndarray) -> Groups:
+    begins = np.append(True, (np.diff(first) != 0) | (np.diff(place) != 0))
+    start = np.flatnonzero(begins)
+    return Groups(start, np.diff(np.append(start, len(first))))

@@ -1,0 +1,91 @@
+"""The light curve: a dynamic spectrum averaged over a band."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from astropy.table import Table
+
+from visds.core.arrays import Record, array, attribute
+from visds.dynspec import binning
+
+
+@dataclass(frozen=True, eq=False)
+class LightCurve(Record):
+    """Flux density per integration in one band, with its errors.
+
+    NaN where no visibility of the band is left in the integration.
+    """
+
+    format_name: ClassVar[str] = "visds.lightcurve"
+    format_version: ClassVar[int] = 1
+
+    time: np.ndarray = array("T", "f8", "d", "centre of the integration, MJD UTC")
+    integration: np.ndarray = array("T", "f8", "s", "length of the integration")
+    time_barycentre: np.ndarray = array(
+        "T", "f8", "d", "time of arrival at the solar system's barycentre, MJD TDB")
+    scan: np.ndarray = array("T", "i4", "", "scan number")
+    flux_density: np.ndarray = array("TP", "f8", "Jy", "real part of the weighted mean")
+    sigma: np.ndarray = array("TP", "f8", "Jy", "standard error of the flux density")
+    sigma_formal: np.ndarray = array("TP", "f8", "Jy", "standard error that the weights give")
+    residual: np.ndarray = array("TP", "f8", "Jy", "imaginary part of the weighted mean")
+    count: np.ndarray = array("TP", "i8", "", "number of visibilities")
+    covariance: np.ndarray = array(
+        "T", "f8", "Jy2", "covariance of I and V (circular feeds) or I and Q (linear feeds)")
+    polarizations: tuple[str, ...] = attribute("labels on axis P, among I Q U V")
+    band: tuple[float, float] = attribute("lowest and highest frequency in Hz")
+
+    @classmethod
+    def from_spectrum(cls, spectrum, band: tuple[float, float] | None = None) -> "LightCurve":
+        """Return the light curve of the channels of a `DynamicSpectrum` centred in `band` (Hz).
+
+        Raises
+        ------
+        ValueError
+            If no channel is in the band.
+        """
+        low, high = band or (-np.inf, np.inf)
+        inside = (spectrum.frequency >= low) & (spectrum.frequency <= high)
+        if not inside.any():
+            raise ValueError(f"no channel between {low / 1e6:.3f} and {high / 1e6:.3f} MHz; the "
+                             f"spectrum has {spectrum.frequency[0] / 1e6:.3f} to "
+                             f"{spectrum.frequency[-1] / 1e6:.3f} MHz")
+        chosen = spectrum.select_channels(inside)
+        edges = (float(np.min(chosen.frequency - chosen.channel_width / 2)),
+                 float(np.max(chosen.frequency + chosen.channel_width / 2)))
+        single = chosen.sum_channels(binning.whole(len(chosen.frequency)))
+        values = {name: getattr(single, name)[:, 0] for name in
+                  ("flux_density", "sigma", "sigma_formal", "residual", "count")}
+        covariance = (single.covariance[:, 0] if single.has_parallel_pair
+                      else np.full(len(single.time), np.nan))
+        return cls(time=single.time, integration=single.integration,
+                   time_barycentre=single.time_barycentre, scan=single.scan,
+                   covariance=covariance, polarizations=single.polarizations, band=edges, **values)
+
+    def index(self, polarization: str) -> int:
+        """Return the place of a Stokes parameter on axis P."""
+        return self.polarizations.index(polarization)
+
+    def to_table(self) -> Table:
+        """Return the light curve as an astropy table, a row an integration, Jy and days."""
+        table = Table()
+        table["time"] = self.time
+        table["time"].description = "centre of the integration, MJD UTC"
+        table["time_barycentre"] = self.time_barycentre
+        table["time_barycentre"].description = "time of arrival at the barycentre, MJD TDB"
+        table["integration"] = self.integration
+        for name in ("time", "time_barycentre"):
+            table[name].unit = "d"
+        table["integration"].unit = "s"
+        table["scan"] = self.scan
+        for p, label in enumerate(self.polarizations):
+            for suffix, values in (("", self.flux_density), ("_sigma", self.sigma),
+                                   ("_sigma_formal", self.sigma_formal),
+                                   ("_residual", self.residual)):
+                table[label + suffix] = values[:, p]
+                table[label + suffix].unit = "Jy"
+            table[label + "_count"] = self.count[:, p]
+        table["covariance"] = self.covariance
+        table["covariance"].unit = "Jy2"
+        table.meta["band_Hz"] = list(self.band)
+        return table
