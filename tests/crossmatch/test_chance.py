@@ -1,0 +1,154 @@
+"""The chance of alignment is what happens to sources at random places."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+
+from visds.core.astrometry import moved, unit_vectors
+from visds.core.catalogue import Catalogue
+from visds.crossmatch.chance import chance_probability, coverage, local_density
+from visds.crossmatch.match import match
+from visds.crossmatch.settings import MatchSettings
+
+
+def patch(density_per_square_deg, half_width, seed, declination=0.0):
+    """Return sources at random in a square on the sky."""
+    rng = np.random.default_rng(seed)
+    edges = np.sin(np.radians([declination - half_width, declination + half_width]))
+    area = np.degrees(2 * half_width * np.diff(edges)[0])
+    count = rng.poisson(density_per_square_deg * area)
+    return (rng.uniform(-half_width, half_width, count) % 360,
+            np.degrees(np.arcsin(rng.uniform(*edges, count))))
+
+
+def density_at(ra, dec, sources, neighbours=50):
+    tree = cKDTree(unit_vectors(*sources))
+    return local_density(np.array(ra), np.array(dec), tree, radius_arcsec=15.0,
+                         pair_count=np.zeros(len(ra), int), neighbours=neighbours) * 3600**2
+
+
+def test_chance_is_that_of_a_poisson_field():
+    # NVSS has 53 sources a square degree; within 15 arcsec P = 1 - exp(-0.0029).
+    assert chance_probability(15.0, 53 / 3600**2) == pytest.approx(0.002886, rel=1e-3)
+    assert np.isnan(chance_probability(15.0, np.nan))
+
+
+def test_inside_a_footprint_the_density_of_a_poisson_field_comes_out():
+    rng = np.random.default_rng(0)
+    for neighbours in (20, 50, 100):
+        ratios = [np.mean(density_at(rng.uniform(-3, 3, 500), rng.uniform(-3, 3, 500),
+                                     patch(40, 5.0, seed), neighbours)) / 40 for seed in range(20)]
+        assert np.mean(ratios) == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("corner", [False, True])
+def test_a_match_at_the_edge_of_a_footprint_has_the_density_of_the_inside(corner):
+    rng = np.random.default_rng(0)
+    ratios = []
+    for seed in range(200):
+        x, y = rng.uniform(1.9, 2.0), rng.uniform(1.9, 2.0) if corner else rng.uniform(-1, 1)
+        # The match itself is a source at the place; without the correction the ratio would be
+        # 0.54 at an edge and 0.3 in a corner.
+        sources = np.concatenate([patch(100, 2.0, seed), [[x], [y]]], axis=1)
+        density = local_density(np.array([x]), np.array([y]), cKDTree(unit_vectors(*sources)),
+                                radius_arcsec=15.0, pair_count=np.array([1]), neighbours=50)
+        ratios.append(density[0] * 3600**2 / 100)
+    assert np.mean(ratios) == pytest.approx(1, abs=0.25 if corner else 0.06)
+
+
+def test_the_edge_of_a_footprint_is_found_where_it_is():
+    rng = np.random.default_rng(0)
+    # Half of these places are outside, where nothing can be matched.
+    ratios = [np.mean(density_at(rng.uniform(4.6, 5.4, 500), rng.uniform(-3, 3, 500),
+                                 patch(40, 5.0, seed))) / 40 for seed in range(20)]
+    assert np.mean(ratios) == pytest.approx(0.5, abs=0.05)
+
+
+def test_outside_the_footprint_there_is_no_chance_of_a_match():
+    assert density_at([20.0, 180.0, 0.0], [0.0, 0.0, 60.0], patch(40, 5.0, 1)).max() == 0.0
+
+
+def test_the_density_is_local():
+    dense, sparse = patch(400, 2.0, 1), patch(20, 8.0, 2, declination=30.0)
+    both = np.concatenate([dense, sparse], axis=1)
+    found = density_at([0.0, 0.0], [0.0, 30.0], both)
+    assert found == pytest.approx([400, 20], rel=0.4)
+
+
+@pytest.mark.parametrize("pole", [-90.0, 90.0])
+def test_the_density_at_a_pole_is_that_of_the_sky(pole):
+    rng = np.random.default_rng(4)
+    count = 200_000
+    sky = rng.uniform(0, 360, count), np.degrees(np.arcsin(rng.uniform(-1, 1, count)))
+    assert density_at([0.0], [pole], sky, neighbours=1000)[0] == pytest.approx(
+        count / 41252.96, rel=0.1)
+
+
+def test_the_match_itself_does_not_raise_the_density():
+    right = Catalogue(*patch(40, 5.0, 1))
+    on_top = dataclasses.replace(right, table=None)
+    beside = Catalogue(*moved(right.ra, right.dec, pm_ra=np.full(len(right), 1e5),
+                              pm_dec=np.zeros(len(right)), years=1.0))
+    assert match(on_top, right).chance_within_radius.sum() == pytest.approx(
+        match(beside, right).chance_within_radius.sum(), rel=0.05)
+
+
+def test_three_sources_beyond_the_radius_are_needed_for_a_density():
+    left = Catalogue(ra=[10.0], dec=[0.0])
+    right = Catalogue(ra=[10.0, 10.1, 10.2], dec=[0.001, 0.0, 0.0])
+    assert np.isnan(match(left, right).chance_probability).all()
+
+
+def test_half_a_disc_is_half_covered():
+    # The centroid of a half disc is 4/(3 pi) from its centre.
+    found = coverage(np.array([4 / (3 * np.pi), 0.0]), np.array([10**9, 10**9]))
+    assert found == pytest.approx([0.5, 1.0], abs=1e-4)
+
+
+@pytest.mark.parametrize(("declination", "density"), [(0.0, 500), (84.0, 2000)])
+def test_random_places_match_as_often_as_predicted(declination, density):
+    right = Catalogue(*patch(300, 3.0, 1, declination))
+    left = Catalogue(*patch(density, 3.3, 2, declination))
+    found = match(left, right, MatchSettings(radius=60.0))
+    expected = found.chance_within_radius.sum()
+    # Left sources share the right ones, so that the scatter is a little above Poisson's.
+    assert found.best.sum() == pytest.approx(expected, abs=4 * np.sqrt(expected))
+    assert expected > 1000
+    # Of those matched by chance, the nearest has a uniform P between 0 and its largest value.
+    nearest = match(left, right, MatchSettings(radius=60.0, best_by="separation", best_only=True))
+    share = nearest.chance_probability / nearest.chance_within_radius[nearest.left]
+    assert np.mean(share) == pytest.approx(0.5, abs=4 / np.sqrt(12 * len(share)))
+
+
+def test_shifted_vlass_matches_nvss_as_often_as_predicted(shared_data):
+    folder = shared_data / "catalogues"
+    vlass = Catalogue.read(folder / "vlass_cat_test_components.csv")
+    nvss = Catalogue.read(folder / "vlass_cat_test_nvss.fits")
+    pairs, expected = 0, 0.0
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        # 5 to 20 arcmin: beyond all relation of the two surveys, but still the same sky.
+        angle, shift = rng.uniform(0, 2 * np.pi), rng.uniform(3e5, 1.2e6)
+        shifted = Catalogue(*moved(
+            vlass.ra, vlass.dec, pm_ra=np.full(len(vlass), shift * np.sin(angle)),
+            pm_dec=np.full(len(vlass), shift * np.cos(angle)), years=1.0))
+        found = match(shifted, nvss, MatchSettings(radius=60.0))
+        pairs += len(found)
+        expected += -np.log1p(-found.chance_within_radius).sum()
+    assert expected > 1000
+    # Components and NVSS sources both come in clumps, so the scatter is twice Poisson's at least.
+    assert pairs == pytest.approx(expected, rel=0.1)
+
+
+def test_random_places_match_nvss_as_often_as_predicted(shared_data):
+    nvss = Catalogue.read(shared_data / "catalogues/vlass_cat_test_nvss.fits")
+    rng = np.random.default_rng(0)
+    # A little beyond the footprint on all sides.
+    left = Catalogue(ra=rng.uniform(224.7, 230.3, 40_000), dec=np.degrees(np.arcsin(
+        rng.uniform(*np.sin(np.radians([44.8, 48.2])), 40_000))))
+    found = match(left, nvss, MatchSettings(radius=60.0))
+    expected = found.chance_within_radius.sum()
+    assert expected > 1000
+    assert found.best.sum() == pytest.approx(expected, rel=0.05)
