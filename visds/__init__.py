@@ -1,6 +1,7 @@
 """visds: visibility-averaged dynamic spectra of radio stars from measurement sets."""
 
-__version__ = "0.1.0"
+from visds.core.version import __version__
+
 __all__ = ["DynamicSpectrum", "__version__"]
 
 

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from visds import __version__
 from visds.core.errors import SettingsError
+from visds.core.version import __version__
 
 
 def setting(default: Any, help: str, *, parse: Callable[[Any], Any] | None = None,

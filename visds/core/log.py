@@ -1,0 +1,46 @@
+"""The log: what a run says, on the terminal in short and in a file of the output folder."""
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Iterator
+
+from visds.core.provenance import command_line
+
+_NAME = "visds"
+logger = logging.getLogger(_NAME)
+logger.addHandler(logging.NullHandler())
+logger.propagate = False
+
+
+@contextlib.contextmanager
+def log_file(path: str | os.PathLike) -> Iterator[None]:
+    """Write the log to a file, after what is there, and to standard output without times.
+
+    An exception that ends the run is written to the file with its traceback.
+    """
+    logger.setLevel(logging.INFO)
+    file = logging.FileHandler(path)
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    screen = logging.StreamHandler(sys.stdout)
+    screen.setFormatter(_Short())
+    logger.addHandler(file)
+    logger.addHandler(screen)
+    try:
+        logger.info("%s", " ".join(command_line()))
+        yield
+    except BaseException as error:
+        logger.removeHandler(screen)
+        logger.error("ended by an error: %s", error, exc_info=error)
+        raise
+    finally:
+        for handler in (file, screen):
+            logger.removeHandler(handler)
+            handler.close()
+
+
+class _Short(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        text = record.getMessage()
+        return f"{record.levelname.lower()}: {text}" if record.levelno >= logging.WARNING else text

@@ -1,0 +1,71 @@
+"""Progress: a bar on a terminal, plain lines in a batch log."""
+
+import sys
+import time
+from types import TracebackType
+from typing import TextIO
+
+_LINE_EVERY = 30.0
+_BAR_EVERY = 0.1
+
+
+class Progress:
+    """How far a piece of work is: items, a rate, and the time that it will still take.
+
+    On a terminal a bar is redrawn; elsewhere a line is printed at most every 30 seconds, and at
+    the end.
+    """
+
+    def __init__(self, label: str, total: int, nbytes: int = 0, stream: TextIO | None = None):
+        self._label, self._total, self._nbytes = label, total, nbytes
+        self._stream = stream or sys.stderr
+        self._terminal = self._stream.isatty()
+        self._begun = self._shown = time.monotonic()
+        self._done = self._bytes_done = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None,
+                 trace: TracebackType | None):
+        if self._total:
+            self._show(final=True)
+
+    def advance(self, nbytes: int = 0) -> None:
+        """Count one more item done, of `nbytes`."""
+        self._done += 1
+        self._bytes_done += nbytes
+        every = _BAR_EVERY if self._terminal else _LINE_EVERY
+        if time.monotonic() - self._shown >= every and self._done < self._total:
+            self._show()
+
+    def _show(self, final: bool = False) -> None:
+        now = time.monotonic()
+        self._shown = now
+        elapsed = max(now - self._begun, 1e-6)
+        text = f"{self._label} {self._done}/{self._total}"
+        if self._bytes_done:
+            text += f", {self._bytes_done / elapsed / 1e9:.2f} GB/s"
+        if final:
+            text += f", {_duration(elapsed)}"
+        else:
+            share = self._bytes_done / self._nbytes if self._nbytes else self._done / self._total
+            if share:
+                text += f", {_duration(elapsed * (1 - share) / share)} left"
+        if self._terminal:
+            width = 24
+            filled = width * self._done // max(self._total, 1)
+            self._stream.write(f"\r[{'=' * filled}{' ' * (width - filled)}] {text}\x1b[K")
+            if final:
+                self._stream.write("\n")
+        else:
+            self._stream.write(text + "\n")
+        self._stream.flush()
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s"

@@ -1,0 +1,235 @@
+"""The recipe: from a measurement set to the products of an observation.
+
+plan -> read -> subtract -> flag -> average -> Stokes -> stitch -> light curve -> detect ->
+crossmatch -> plot and report. Only this module knows the order, and only it writes files.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from astropy.table import Table
+
+from visds.core.arrays import stored_key
+from visds.core.deadline import Deadline
+from visds.core.errors import ExitCode, MeasurementSetError, OutputError
+from visds.core.farm import Farm, Outcome
+from visds.core.files import make_folder, whole_file
+from visds.core.log import log_file, logger
+from visds.core.progress import Progress
+from visds.core.provenance import Provenance, command_line, file_hash, key
+from visds.core.settings import Settings
+from visds.core.sky import Direction, barycentric_time
+from visds.crossmatch.several import match_detections
+from visds.dynspec.block import make_block
+from visds.dynspec.detect import detect
+from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+from visds.dynspec.flag import FlagSettings, clip
+from visds.dynspec.plot import available_plots, draw_products
+from visds.dynspec.report import imaginary_scatter, scan_table, write_report
+from visds.dynspec.stitch import common_axes, stitch
+from visds.dynspec.variability import statistics
+from visds.observation import Observation, prepare
+from visds.run_settings import RunSettings
+from visds.visibility.chunk import VisibilityChunk
+from visds.visibility.chunk_file import read_slabs, write_slabs
+from visds.visibility.measurement_set import MeasurementSet
+from visds.visibility.plan import ChunkTask
+from visds.visibility.read import SLAB_BYTES, ChunkReader, read_ahead
+from visds.visibility.sky_model.components import ComponentModel
+from visds.visibility.sky_model.subtract import subtract
+
+PRODUCTS = ("dynspec.h5", "dynspec.fits", "lightcurve.ecsv", "detections.ecsv", "matches.ecsv",
+            "report.html", "provenance.json")
+
+
+def run(measurement_set: str, out: str, settings: Settings, farm: Farm) -> int:
+    """Make all products of an observation in the folder `out`; return the exit code.
+
+    Chunks that an earlier run of the same inputs and settings has finished are not made again.
+
+    Raises
+    ------
+    VisdsError
+        For input that cannot be used or an output that cannot be written; no product of this
+        run is then left under its name, except finished chunks.
+    """
+    observation = prepare(measurement_set, settings)
+    folder = make_folder(out)
+    make_folder(folder / "chunks")
+    with log_file(folder / "log.txt"):
+        observation.say()
+        _clear(folder, settings["run"])
+        with whole_file(folder / "settings.toml") as part:
+            part.write_text(settings.to_toml())
+        outcomes, stopped = _make_chunks(observation, folder, settings, farm)
+        failed = [outcome for outcome in outcomes if outcome.error]
+        if stopped:
+            logger.warning("stopped at the deadline with %d of %d chunks done: run the same "
+                           "command again", len(outcomes) - len(failed),
+                           len(observation.plan.tasks))
+            return ExitCode.DEADLINE
+        _make_products(observation, folder, settings, farm, failed)
+        return ExitCode.CHUNKS_FAILED if failed else ExitCode.OK
+
+
+@dataclass(frozen=True, eq=False)
+class ChunkJob:
+    """What is done to every chunk: a worker's share of the recipe."""
+
+    folder: Path
+    source_key: str
+    target: Direction
+    stokes: tuple[str, ...]
+    correlations: tuple[str, ...]
+    model: ComponentModel | None
+    model_column: str | None
+    flags: FlagSettings
+    stream: bool
+
+    def __call__(self, task: ChunkTask) -> str:
+        """Make one chunk's block, and its visibility file unless streaming; say what was done.
+
+        The measurement set is not read if the visibilities are on file from an earlier run, and
+        nothing is done if the block is.
+        """
+        visibility_key = key(self.source_key, task, self.model, self.model_column)
+        block_key = key(visibility_key, self.target, self.stokes, self.correlations, self.flags)
+        block_path = self.folder / f"{task.name}.block.h5"
+        if stored_key(block_path, DynamicSpectrum) == block_key:
+            return "reused"
+        path = self.folder / f"{task.name}.visibility.h5"
+        if stored_key(path, VisibilityChunk) == visibility_key:
+            self._average(read_slabs(path, SLAB_BYTES)).write(block_path, block_key)
+            return "averaged again"
+        with MeasurementSet(task.source.path) as measurement_set:
+            slabs = read_ahead(ChunkReader(measurement_set, task, self.model_column).slabs())
+            if self.model is not None:
+                slabs = (subtract(slab, self.model) for slab in slabs)
+            if not self.stream:
+                slabs = write_slabs(path, slabs, len(task.time), visibility_key)
+            self._average(slabs).write(block_path, block_key)
+        return "made"
+
+    def _average(self, slabs: Iterator[VisibilityChunk]) -> DynamicSpectrum:
+        clipped = (clip(slab, self.flags) for slab in slabs)
+        return make_block(clipped, self.target, self.stokes, self.correlations)
+
+
+def _make_chunks(observation: Observation, folder: Path, settings: Settings,
+                 farm: Farm) -> tuple[list[Outcome], bool]:
+    """Return the outcomes of all chunks that were begun, and whether the deadline stopped it."""
+    tasks = observation.plan.tasks
+    run_settings = settings["run"]
+    job = ChunkJob(folder / "chunks", observation.source_key(), observation.target,
+                   observation.plan.stokes, observation.correlations, observation.model,
+                   observation.model_column, settings["flag"], run_settings.stream)
+    deadline = Deadline(run_settings.deadline)
+    outcomes: list[Outcome] = []
+    with Progress("chunks", len(tasks), sum(task.nbytes for task in tasks)) as progress:
+        for outcome in farm.run(job, tasks, cost=lambda task: task.nbytes, stop=deadline):
+            outcomes.append(outcome)
+            deadline.took(outcome.seconds)
+            progress.advance(outcome.task.nbytes)
+            if isinstance(outcome.exception, OutputError):
+                raise outcome.exception
+            if outcome.error:
+                logger.error("chunk %s failed on rank %d: %s", outcome.task.name, outcome.rank,
+                             outcome.error)
+                logger.debug(outcome.traceback)
+    reused = sum(outcome.result == "reused" for outcome in outcomes)
+    logger.info("%d chunks, %d of them from an earlier run", len(outcomes), reused)
+    return outcomes, len(outcomes) < len(tasks)
+
+
+def _make_products(observation: Observation, folder: Path, settings: Settings, farm: Farm,
+                   failed: list[Outcome]) -> None:
+    """Stitch the blocks and write everything that follows from the dynamic spectrum."""
+    spectrum = _stitched(observation, folder / "chunks", failed)
+    average = settings["average"]
+    spectrum = spectrum.rebin(time=average.time_bin, channel=average.channel_bin)
+    light_curve = spectrum.light_curve()
+    variability = statistics(light_curve)
+    detections = detect(spectrum, settings["detect"])
+    matches = match_detections(detections, observation.catalogues, settings["match"],
+                               observation.epoch)
+    spectrum.write(folder / "dynspec.h5", observation.source_key())
+    spectrum.to_fits(folder / "dynspec.fits")
+    for name, table in (("lightcurve", light_curve.to_table()), ("detections", detections),
+                        ("matches", matches)):
+        _write_table(table, folder / f"{name}.ecsv")
+    pictures = _draw(spectrum, detections, settings, folder / "plots", farm)
+    warnings = [*observation.warnings,
+                *(f"chunk {outcome.task.name} failed: {outcome.error}" for outcome in failed)]
+    write_report(
+        folder / "report.html", title=observation.target_name, summary=observation.summary(),
+        pictures=pictures, warnings=warnings, settings_text=settings.to_toml(),
+        flag_statistics=spectrum.meta["flag_statistics"], health=imaginary_scatter(spectrum),
+        tables={"Scans": scan_table(spectrum), "Light curve": variability,
+                "Detections": detections, "Matches": matches})
+    provenance = Provenance(command_line(), observation.inputs(), settings.written(), farm.size)
+    provenance.write(
+        folder / "provenance.json",
+        products={name: file_hash(folder / name) for name in PRODUCTS[:-1]},
+        failed_chunks=[outcome.task.name for outcome in failed])
+    logger.info("%d detections, %d matches", len(detections), len(matches))
+    logger.info("report: %s", folder / "report.html")
+
+
+def _stitched(observation: Observation, folder: Path, failed: list[Outcome]) -> DynamicSpectrum:
+    lost = {outcome.task.name for outcome in failed}
+    tasks = [task for task in observation.plan.tasks if task.name not in lost]
+    if not tasks:
+        raise MeasurementSetError(f"no chunk could be made: {failed[0].error}")
+    axes = common_axes((task.time, task.integration, task.scan, task.source.frequency,
+                        task.source.channel_width, task.source.spectral_window)
+                       for task in observation.plan.tasks)
+    spectrum = stitch((functools.partial(DynamicSpectrum.read, folder / f"{task.name}.block.h5")
+                       for task in tasks), axes, observation.meta())
+    if not spectrum.count.any():
+        raise MeasurementSetError(
+            f"{observation.plan.description.path}: every visibility of this selection is flagged")
+    spectrum = spectrum.replace(time_barycentre=barycentric_time(
+        spectrum.time, observation.target, observation.plan.description.position))
+    return observation.with_beam(spectrum)
+
+
+def _draw(spectrum: DynamicSpectrum, detections: Table, settings: Settings, folder: Path,
+          farm: Farm) -> dict[str, Path]:
+    """Draw the plots, one a task; return the pictures for the report by caption."""
+    chosen = settings["plot"].plots or available_plots(spectrum)
+    work = functools.partial(_draw_one, spectrum, detections, settings["plot"], folder)
+    pictures: dict[str, Path] = {}
+    with Progress("plots", len(chosen)) as progress:
+        for outcome in farm.run(work, list(chosen)):
+            progress.advance()
+            if outcome.error:
+                raise OutputError(f"plot {outcome.task} failed: {outcome.error}")
+            pictures[outcome.task] = next(
+                path for path in outcome.result if path.suffix == ".png")
+    return {name: pictures[name] for name in chosen if name in pictures}
+
+
+def _draw_one(spectrum, detections, settings, folder, plot: str) -> list[Path]:
+    return draw_products(spectrum, detections, dataclasses.replace(settings, plots=(plot,)), folder)
+
+
+def _write_table(table: Table, path: Path) -> None:
+    with whole_file(path) as part:
+        table.write(part, format="ascii.ecsv", overwrite=True)
+
+
+def _clear(folder: Path, settings: RunSettings) -> None:
+    """Take away the products of an earlier run, and its chunks too if a fresh start is wanted.
+
+    What an unfinished run leaves must not look like the products of a finished one.
+    """
+    stale = [folder / name for name in PRODUCTS]
+    stale += (folder / "plots").glob("*.p[nd][gf]")
+    if settings.fresh:
+        stale += (folder / "chunks").glob("*.h5")
+    stale += (folder / "chunks").glob(".*.part.h5")
+    for path in stale:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,130 @@
+"""Before a long run: what it will cost, and whether everything it needs is there."""
+
+import fcntl
+import os
+import shutil
+import struct
+
+from visds.core.errors import ExitCode, VisdsError
+from visds.core.farm import Farm, describe_mpi
+from visds.core.files import make_folder
+from visds.core.settings import Settings
+from visds.observation import Observation, prepare
+
+READ_RATE = 1.0e9
+"""Bytes of chunk that one rank reads, averages and writes in a second, with care."""
+PREDICT_RATE = 2.5e8
+"""Visibilities (row and channel) times components that one rank predicts in a second."""
+_RANK_BYTES = 400e6
+_CELL_BYTES = 60
+
+
+def print_plan(measurement_set: str, settings: Settings) -> int:
+    """Print the split into chunks, with bytes, memory and time to expect."""
+    observation = prepare(measurement_set, settings)
+    for line in observation.choices():
+        print(line)
+    tasks = observation.plan.tasks
+    print(f"{'chunk':48} {'integrations':>12} {'channels':>9} {'size':>10}")
+    for task in tasks:
+        print(f"{task.name:48} {len(task.time):12d} {len(task.source.frequency):9d} "
+              f"{_bytes(task.nbytes):>10}")
+    for name, value in expected_cost(observation, settings).items():
+        print(f"{name}: {value}")
+    return ExitCode.OK
+
+
+def expected_cost(observation: Observation, settings: Settings) -> dict[str, str]:
+    """Return the sum of the chunks, memory of a rank, disk space and time to expect."""
+    tasks = observation.plan.tasks
+    total = sum(task.nbytes for task in tasks)
+    components = 0 if observation.model is None else len(observation.model.ra)
+    predicted = components * sum(
+        int(task.run_length.sum()) * len(task.source.frequency) for task in tasks)
+    seconds = total / READ_RATE + predicted / PREDICT_RATE
+    return {"chunks": f"{len(tasks)}, {_bytes(total)} in all",
+            "memory of a rank": _bytes(_RANK_BYTES + stitched_bytes(observation))
+            + " at most, the stitched spectrum included",
+            "disk space": _bytes(disk_bytes(observation, settings)),
+            "time": f"about {seconds:.0f} s on one rank, plus start-up and plots; "
+                    f"more than {len(tasks)} ranks do not help"}
+
+
+def stitched_bytes(observation: Observation) -> int:
+    """Return the bytes of the stitched spectrum with one copy."""
+    return 2 * _cells(observation) * _CELL_BYTES
+
+
+def disk_bytes(observation: Observation, settings: Settings) -> int:
+    """Return the bytes that chunk files and products take on disk."""
+    chunks = 0 if settings["run"].stream else sum(task.nbytes for task in observation.plan.tasks)
+    return chunks + 3 * _cells(observation) * _CELL_BYTES + 20_000_000
+
+
+def check(measurement_set: str, out: str, settings: Settings, farm: Farm) -> int:
+    """Print what a run needs and whether it is there; exit code 2 if something is not."""
+    problems = 0
+
+    def line(name: str, text: str, good: bool = True) -> None:
+        nonlocal problems
+        problems += not good
+        print(f"{'ok ' if good else 'BAD'} {name}: {text}")
+
+    for name, value in describe_mpi().items():
+        line(name, value)
+    line("ranks in this job", str(farm.size))
+    observation = None
+    try:
+        observation = prepare(measurement_set, settings)
+        line("measurement set", f"{measurement_set}, {len(observation.plan.tasks)} chunks")
+    except VisdsError as error:
+        line("measurement set", str(error), good=False)
+    locked = _locked_files(measurement_set)
+    line("locks", f"another process has {', '.join(locked)} open for writing" if locked
+         else "nobody is writing the measurement set", good=not locked)
+    existed = os.path.isdir(out)
+    try:
+        folder = make_folder(out)
+        free = shutil.disk_usage(folder).free
+        needed = disk_bytes(observation, settings) if observation else 0
+        line("disk space", f"{_bytes(free)} free in {out}, {_bytes(needed)} needed",
+             good=free > needed)
+        if not existed:
+            os.rmdir(folder)
+    except VisdsError as error:
+        line("output folder", str(error), good=False)
+    return ExitCode.INPUT if problems else ExitCode.OK
+
+
+def _locked_files(measurement_set: str) -> list[str]:
+    """Return the lock files of a measurement set on which a process holds a write lock."""
+    names = []
+    for folder, _, files in os.walk(measurement_set):
+        for name in files:
+            if name != "table.lock":
+                continue
+            path = os.path.join(folder, name)
+            try:
+                with open(path, "rb") as file:
+                    asked = struct.pack("hhqqi4x", fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
+                    answer = fcntl.fcntl(file, fcntl.F_GETLK, asked)
+            except OSError:
+                continue
+            if struct.unpack("hhqqi4x", answer)[0] == fcntl.F_WRLCK:
+                names.append(path)
+    return names
+
+
+def _cells(observation: Observation) -> int:
+    integrations = len({time for task in observation.plan.tasks for time in task.time})
+    windows = {task.source.spectral_window: len(task.source.frequency)
+               for task in observation.plan.tasks}
+    return integrations * sum(windows.values()) * len(observation.plan.stokes)
+
+
+def _bytes(number: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(number) < 1000:
+            return f"{number:.3g} {unit}"
+        number /= 1000
+    return f"{number:.3g} TB"

@@ -1,0 +1,78 @@
+"""Settings of visds-run that belong to no room: target, model, bins, how the run goes."""
+
+import math
+from dataclasses import dataclass
+
+from visds.core.errors import SettingsError
+from visds.core.quantities import channel_bin, seconds, time_bin
+from visds.core.settings import setting
+from visds.crossmatch.settings import MatchSettings
+from visds.dynspec.detect import DetectSettings
+from visds.dynspec.flag import FlagSettings
+from visds.dynspec.plot_settings import PlotSettings
+from visds.visibility.plan import ReadSettings
+
+
+def _checked(parse):
+    """Return a function that checks a text and keeps it as it is written."""
+    def check(text) -> str:
+        parse(text)
+        return str(text)
+    return check
+
+
+def _ranks(text) -> int:
+    if not str(text).isdigit() or int(text) < 1:
+        raise SettingsError(f"'{text}' is not a number of ranks")
+    return int(text)
+
+
+def _deadline(text) -> float:
+    value = seconds(text)
+    if not 0 < value < math.inf:
+        raise SettingsError(f"'{text}' is not a time to run")
+    return value
+
+
+@dataclass(frozen=True)
+class TargetSettings:
+    """Where to look: the position for which the spectrum is made."""
+
+    target: str | None = setting(
+        None, "position such as \"05:31:58.7 +33:08:52.5\" (hours and degrees) or "
+        "\"83.1deg -5.2deg\", or the name of a field (default: the phase centre)",
+        metavar="POSITION")
+    model: str | None = setting(
+        None, "sky model to subtract: a table of components (ECSV or CSV), or 'column' for "
+        "MODEL_DATA (default: none)", metavar="FILE|column")
+
+
+@dataclass(frozen=True)
+class AverageSettings:
+    """Bins of the products; chunks always keep full resolution."""
+
+    time_bin: str | None = setting(
+        None, "time bin, such as 10s, or a count of integrations (default: none)",
+        parse=_checked(time_bin), metavar="BIN")
+    channel_bin: str | None = setting(
+        None, "channel bin, such as 4MHz, or a count of channels (default: none)",
+        parse=_checked(channel_bin), metavar="BIN")
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How the run goes."""
+
+    stream: bool = setting(False, "keep no visibilities in chunk files, for data too large to copy")
+    fresh: bool = setting(False, "make everything again, also what an earlier run finished")
+    deadline: float | None = setting(
+        None, "time after which no further chunk begins, such as 3.9h; the exit code is then 75 "
+        "and the same command goes on", parse=_deadline, metavar="TIME")
+    ranks: int | None = setting(
+        None, "start under mpiexec with so many ranks", parse=_ranks, metavar="RANKS", short="-n")
+
+
+STAGES = {"read": ReadSettings, "target": TargetSettings, "flag": FlagSettings,
+          "average": AverageSettings, "detect": DetectSettings, "match": MatchSettings,
+          "plot": PlotSettings, "run": RunSettings}
+
