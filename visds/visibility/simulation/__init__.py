@@ -1,0 +1,1 @@
+"""Simulated observations as real measurement sets."""
