@@ -232,7 +232,7 @@ def _target_in_model(plan: Plan, model: ComponentModel, target: Direction) -> li
 
 def _handedness_text(handedness: Handedness) -> str:
     parts = [text for present, text in (
-        (handedness.swap_feeds, "feeds swapped"), (handedness.negate_q, "Q negated"),
+        (handedness.swap_feeds, "feeds swapped"), (handedness.negate, f"{' and '.join(handedness.negate)} negated"),
         (handedness.stokes_scale != 1, f"correlations times {handedness.stokes_scale:g}"),
         (handedness.pulsar_convention, "V in the pulsar convention")) if present]
     return "; ".join([", ".join(parts) or "as stored", handedness.source or "nothing known"])

@@ -72,9 +72,10 @@ class Handedness:
     Attributes
     ----------
     swap_feeds : bool
-        What is stored as R is L, as X is Y, and the other way round.
-    negate_q : bool
-        Q comes out with the wrong sign (after the swap).
+        What is stored as R is L, as X is Y, and the other way round: U and V of circular feeds,
+        Q and V of linear feeds have the wrong sign.
+    negate : tuple of str
+        Further Stokes parameters, among Q, U and V, that have the wrong sign.
     stokes_scale : float
         Correlations are multiplied with it: 2 where I = XX + YY in the data.
     pulsar_convention : bool
@@ -84,25 +85,34 @@ class Handedness:
     """
 
     swap_feeds: bool = False
-    negate_q: bool = False
+    negate: tuple[str, ...] = ()
     stokes_scale: float = 1.0
     pulsar_convention: bool = False
     source: str = ""
 
     def settle(self, stored: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[float, ...]]:
-        """Return the true label of each stored correlation and the factor to multiply it with."""
+        """Return the true label of each stored correlation and the factor to multiply it with.
+
+        A pair (a, b) with a = s + f d, b = s - f d of two Stokes parameters s and d: a negated d
+        exchanges the labels, a negated s exchanges them and negates both.
+        """
         labels, factors = [], []
         for name in stored:
-            label = _OPPOSITE[name] if self.swap_feeds else name
+            pair = next((pair for pair in PAIRS if name in pair.correlations), None)
             factor = self.stokes_scale
-            if self.negate_q:
-                # Q -> -Q: RL = Q + iU -> -Q + iU = -LR; XX = I + Q -> I - Q = YY.
-                if label in ("RL", "LR"):
-                    label, factor = _OPPOSITE[label], -factor
-                elif label in ("XX", "YY"):
-                    label = _OPPOSITE[label]
-            if self.pulsar_convention and label in ("RR", "LL", "XY", "YX"):
-                label = _OPPOSITE[label]
+            label = name
+            if pair is not None:
+                negate_sum = self._is_negated(pair.sum_stokes, stored)
+                negate_difference = self._is_negated(pair.difference_stokes, stored)
+                if negate_sum != negate_difference:
+                    label = _OPPOSITE[name]
+                if negate_sum:
+                    factor = -factor
             labels.append(label)
             factors.append(factor)
         return tuple(labels), tuple(factors)
+
+    def _is_negated(self, stokes: str, stored: tuple[str, ...]) -> bool:
+        swapped = ("Q", "V") if any(name in ("XX", "YY") for name in stored) else ("U", "V")
+        return ((stokes in self.negate) ^ (self.swap_feeds and stokes in swapped)
+                ^ (self.pulsar_convention and stokes == "V"))

@@ -31,10 +31,10 @@ TABLE = (
     KnownTelescope(("ASKAP",), _ALL_BANDS, _ALL_DATES, Handedness(
         stokes_scale=2.0,
         source="ASKAP correlations are scaled to I = XX + YY (ASKAP Observation Guide, app. D)")),
-    KnownTelescope(("GMRT", "UGMRT"), (550e6, 850e6), (_GWB_BEGINS, 1e9), Handedness(
-        swap_feeds=True, negate_q=True,
-        source="uGMRT band 4 has R and L swapped and Q negated (Das et al. 2020, "
-               "arXiv:2004.08542)")),
+    KnownTelescope(("GMRT", "UGMRT"), (550e6, 900e6), (_GWB_BEGINS, 1e9), Handedness(
+        negate=("Q", "V"),
+        source="uGMRT band 4, 550 to 900 MHz, records Q and V with the wrong sign (Das et al. "
+               "2020, arXiv:2004.08542)")),
 )
 
 
@@ -50,7 +50,7 @@ def known_handedness(telescope: str, frequency: float, mjd: float) -> Handedness
 def override(handedness: Handedness, entries: tuple[str, ...], convention: str) -> Handedness:
     """Return a handedness with the user's ``KEY=VALUE`` entries and convention of V put in.
 
-    Keys: ``swap`` and ``negate-q`` (yes or no), ``scale`` (a number).
+    Keys: ``swap`` (yes or no), ``negate`` (letters of Q, U, V; or none), ``scale`` (a number).
 
     Raises
     ------
@@ -61,15 +61,17 @@ def override(handedness: Handedness, entries: tuple[str, ...], convention: str) 
     for entry in entries:
         key, _, value = entry.partition("=")
         try:
-            if key == "scale" and float(value) > 0:
+            if key == "scale" and 0 < float(value) < float("inf"):
                 changes["stokes_scale"] = float(value)
-            elif key in ("swap", "negate-q") and value in ("yes", "no"):
-                changes[{"swap": "swap_feeds", "negate-q": "negate_q"}[key]] = value == "yes"
+            elif key == "swap" and value in ("yes", "no"):
+                changes["swap_feeds"] = value == "yes"
+            elif key == "negate" and (value == "none" or (value and set(value) <= set("QUV"))):
+                changes["negate"] = () if value == "none" else tuple(sorted(set(value)))
             else:
                 raise ValueError
         except ValueError:
             raise SettingsError(f"--handedness: '{entry}' is not one of swap=yes|no, "
-                                "negate-q=yes|no, scale=NUMBER") from None
+                                "negate=QUV|none, scale=NUMBER") from None
     if changes:
         changes["source"] = "given by the user"
     return dataclasses.replace(handedness, pulsar_convention=convention == "pulsar", **changes)

@@ -53,7 +53,7 @@ class ReadSettings:
         "0s", "add to the times of the measurement set: an observatory's clock offset",
         parse=seconds, metavar="TIME")
     handedness: tuple[str, ...] = setting(
-        None, "override what is known of the telescope: swap=yes|no negate-q=yes|no scale=NUMBER",
+        None, "override what is known of the telescope: swap=yes|no negate=QUV scale=NUMBER",
         many=True, metavar="KEY=VALUE")
     v_convention: str = setting(
         "iau", "sign of V: right-handed positive (iau) or left-handed positive (pulsar)",
