@@ -14,12 +14,12 @@ from visds.core.log import logger
 from visds.core.polarization import Handedness
 from visds.core.provenance import file_hash, key
 from visds.core.settings import Settings
-from visds.core.sky import Direction, parse_direction, separation
+from visds.core.sky import LIGHT_SPEED, Direction, parse_direction, separation
 from visds.crossmatch.several import read_catalogues
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.smearing import smearing
 from visds.visibility.measurement_set import fingerprint
-from visds.visibility.plan import LIGHT_SPEED, Plan, plan_chunks
+from visds.visibility.plan import Plan, plan_chunks
 from visds.visibility.sky_model.components import (
     ComponentModel,
     check_on_field,
@@ -232,7 +232,8 @@ def _target_in_model(plan: Plan, model: ComponentModel, target: Direction) -> li
 
 def _handedness_text(handedness: Handedness) -> str:
     parts = [text for present, text in (
-        (handedness.swap_feeds, "feeds swapped"), (handedness.negate, f"{' and '.join(handedness.negate)} negated"),
+        (handedness.swap_feeds, "feeds swapped"),
+        (handedness.negate, f"{' and '.join(handedness.negate)} negated"),
         (handedness.stokes_scale != 1, f"correlations times {handedness.stokes_scale:g}"),
         (handedness.pulsar_convention, "V in the pulsar convention")) if present]
     return "; ".join([", ".join(parts) or "as stored", handedness.source or "nothing known"])

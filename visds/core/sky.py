@@ -14,6 +14,9 @@ ICRS_NAMES = ("ICRS", "J2000")
 FK4_NAMES = ("B1950", "B1950_VLA")
 FRAMES = ICRS_NAMES + FK4_NAMES
 
+LIGHT_SPEED = 299792458.0
+"""Speed of light in m/s."""
+
 
 @dataclass(frozen=True)
 class Direction:
@@ -93,7 +96,8 @@ def parallactic_angle(time: np.ndarray, direction: Direction, position: np.ndarr
     """Return the position angle (T; rad, north through east) of the zenith as seen at the target.
 
     tan q = sin H / (tan phi cos dec - sin dec cos H), with the position of date (precession,
-    nutation, aberration applied) and the geodetic latitude phi of the observatory.
+    nutation and aberration applied) and the geodetic latitude phi of the observatory. UT1 is
+    taken for UTC, which is good to 0.004 degrees of hour angle.
 
     Parameters
     ----------
@@ -101,17 +105,13 @@ def parallactic_angle(time: np.ndarray, direction: Direction, position: np.ndarr
     direction : Direction
     position : (3) ITRF position of the observatory, m
     """
-    from astropy.coordinates import TETE, SkyCoord
-    from astropy.utils import iers
+    import erfa
 
-    location = _location(position)
-    times = _times(time, location)
     icrs = direction.to("ICRS")
-    with iers.conf.set_temp("auto_download", False), \
-            iers.conf.set_temp("iers_degraded_accuracy", "ignore"):
-        apparent = SkyCoord(icrs.ra, icrs.dec, unit="deg").transform_to(TETE(obstime=times))
-        hour_angle = (times.sidereal_time("apparent") - apparent.ra).rad
-    latitude, dec = location.lat.rad, apparent.dec.rad
+    utc = _julian(time)
+    longitude, latitude, _ = erfa.gc2gd(1, np.asarray(position, float))
+    ra, dec, _ = erfa.atci13(np.radians(icrs.ra), np.radians(icrs.dec), 0, 0, 0, 0, *_tt(utc))
+    hour_angle = erfa.era00(*utc) + longitude - ra
     return np.arctan2(np.sin(hour_angle), np.tan(latitude) * np.cos(dec)
                       - np.sin(dec) * np.cos(hour_angle))
 
@@ -119,30 +119,42 @@ def parallactic_angle(time: np.ndarray, direction: Direction, position: np.ndarr
 def barycentric_time(time: np.ndarray, direction: Direction, position: np.ndarray) -> np.ndarray:
     """Return the MJD TDB (T; d) at which the wavefront of `time` (MJD UTC) passes the barycentre.
 
-    `position` (3) is the observatory's, ITRF in m. astropy's built-in ephemeris is good to some
-    ten microseconds.
+    The light travel time is that of a plane wave over the observatory's position from the
+    barycentre (ephemeris of Bretagnon & Francou 1988, in ERFA's epv00: good to 40 microseconds);
+    UT1 is taken for UTC, which is good to 2 microseconds.
+
+    Parameters
+    ----------
+    time : (T) MJD UTC, d
+    direction : Direction
+    position : (3) ITRF position of the observatory, m
     """
-    from astropy.coordinates import SkyCoord
-    from astropy.utils import iers
+    import erfa
 
     icrs = direction.to("ICRS")
-    times = _times(time, _location(position))
-    with iers.conf.set_temp("auto_download", False), \
-            iers.conf.set_temp("iers_degraded_accuracy", "ignore"):
-        delay = times.light_travel_time(SkyCoord(icrs.ra, icrs.dec, unit="deg"))
-        return (times.tdb + delay).mjd
+    utc = _julian(time)
+    tt = _tt(utc)
+    longitude, _, _ = erfa.gc2gd(1, np.asarray(position, float))
+    _, barycentric = erfa.epv00(*tt)
+    to_celestial = np.swapaxes(erfa.c2t06a(*tt, *utc, 0.0, 0.0), -1, -2)
+    observatory = to_celestial @ np.asarray(position, float)
+    source = erfa.s2c(np.radians(icrs.ra), np.radians(icrs.dec))
+    delay = (barycentric["p"] @ source * erfa.DAU + observatory @ source) / LIGHT_SPEED
+    distance = np.hypot(position[0], position[1]) / 1e3
+    tdb_less_tt = erfa.dtdb(*tt, utc[1] % 1, longitude, distance, position[2] / 1e3)
+    return tt[0] - 2400000.5 + tt[1] + (tdb_less_tt + delay) / 86400
 
 
-def _location(position):
-    from astropy.coordinates import EarthLocation
+def _julian(time: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return MJD as ERFA's two-part Julian date."""
+    time = np.asarray(time, float)
+    return np.full(time.shape, 2400000.5), time
 
-    return EarthLocation.from_geocentric(*position, unit="m")
 
+def _tt(utc: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    import erfa
 
-def _times(time, location):
-    from astropy.time import Time
-
-    return Time(np.asarray(time, float), format="mjd", scale="utc", location=location)
+    return erfa.taitt(*erfa.utctai(*utc))
 
 
 def _family(frame: str) -> str:

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from visds.visibility.plan import LIGHT_SPEED, Plan
+from visds.core.sky import LIGHT_SPEED
+from visds.visibility.plan import Plan
 
 EARTH_RATE = 7.2921159e-5
 """Rotation of the Earth in rad/s."""

@@ -54,8 +54,8 @@ def read_slabs(path: str | os.PathLike, nbytes: int) -> Iterator[VisibilityChunk
         specs = VisibilityChunk.array_specs()
         labels = attributes["correlations"]
         T = file["time"].shape[0]
-        per_integration = sum(file[name][label].dtype.itemsize * np.prod(file[name][label].shape[1:])
-                              for name in PER_CORRELATION for label in labels)
+        stored = [file[name][label] for name in PER_CORRELATION for label in labels]
+        per_integration = sum(data.dtype.itemsize * np.prod(data.shape[1:]) for data in stored)
         step = max(1, int(nbytes // max(per_integration, 1)))
         fixed = {name: file[name][()] for name, spec in specs.items()
                  if not spec.axes.startswith("T")}

@@ -18,9 +18,6 @@ from visds.visibility.measurement_set import (
     usable_frame,
 )
 
-LIGHT_SPEED = 299792458.0
-"""Speed of light in m/s."""
-
 _WEIGHT_SAMPLES = 40
 
 

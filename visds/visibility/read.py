@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from visds.core.flags import Flag
-from visds.core.sky import Direction, parallactic_angle
+from visds.core.sky import LIGHT_SPEED, Direction, parallactic_angle
 from visds.visibility.chunk import VisibilityChunk
 from visds.visibility.measurement_set import MeasurementSet
-from visds.visibility.plan import LIGHT_SPEED, ChunkTask, Source
+from visds.visibility.plan import ChunkTask, Source
 
 SLAB_BYTES = 24_000_000
 """Memory of one slab: small enough for the processor's caches to help, large to read fast."""
