@@ -1,0 +1,119 @@
+"""visds-plot: from products alone to pictures, or one line that says why not."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.table import Table
+from spectra import spectrum
+
+from visds.commands.plot import SelectSettings, main, select
+from visds.core.errors import SettingsError
+from visds.core.quantities import Bin
+from visds.dynspec.flag_region import channel_range, flag_region
+
+SMALL = ["--picture-resolution", "50"]
+
+
+@pytest.fixture
+def products(tmp_path):
+    """Return a folder with a dynamic spectrum of two scans and its detections."""
+    truth = np.zeros((24, 6, 4))
+    truth[5:9, :, 0] = 1.0
+    truth[5:9, :, 3] = -0.6
+    data = spectrum(truth, sigma=0.02, scans=(4, 5), start_mjd=59000.5)
+    data.write(tmp_path / "dynspec.h5")
+    table = Table({"start": [data.time[5]], "stop": [data.time[8]], "band_low": [550e6],
+                   "band_high": [555e6], "polarization": ["I"]})
+    table.write(tmp_path / "detections.ecsv")
+    return tmp_path
+
+
+def test_the_usual_pictures_are_drawn_beside_the_products(products, capsys):
+    assert main([str(products), *SMALL]) == 0
+    names = ["dynspec_I.png", "dynspec_V.png", "dynspec_VI.png", "lightcurve.png", "overview.png"]
+    assert capsys.readouterr().out.split() == [str(products / "plots" / name) for name in names]
+    assert sorted(path.name for path in (products / "plots").iterdir()) == names
+
+
+def test_every_plot_can_be_named_and_goes_to_the_folder_asked_for(products, tmp_path):
+    plots = ["I", "Q", "V", "V/I", "RR", "LL", "imaginary", "sigma", "snr:V", "lightcurve"]
+    assert main([str(products / "dynspec.h5"), *SMALL, "-o", str(tmp_path / "figures"),
+                 "--time-bin", "30s", "--channel-bin", "2", "--band", "550-553MHz",
+                 "--picture-format", "png", "pdf", "--picture-width", "single",
+                 "--plots", *plots]) == 0
+    assert len(list((tmp_path / "figures").iterdir())) == 20
+    assert not (products / "plots").exists()
+
+
+def test_settings_may_come_from_a_file(products, tmp_path):
+    (tmp_path / "s.toml").write_text('[select]\nscans = [4]\n[plot]\nplots = ["V"]\n'
+                                     'colour_limit = ["V=0.5Jy"]\npicture_resolution = 50\n')
+    assert main([str(products), "--settings", str(tmp_path / "s.toml")]) == 0
+    assert [path.name for path in (products / "plots").iterdir()] == ["dynspec_V.png"]
+
+
+def test_the_selection_flags_first_and_bins_last():
+    data = spectrum(np.ones((24, 6, 4)), sigma=0.02, scans=(4, 5), start_mjd=59000.5)
+    chosen = select(data, SelectSettings(
+        scans=(5,), band=(550.5e6, 554.5e6), time_bin=Bin(count=6), channel_bin=Bin(count=2),
+        flag_region=(flag_region("scan=5,channels=2"),), flag_channels=(channel_range("4"),)))
+    assert chosen.flags.shape == (2, 2, 4) and set(chosen.scan) == {5}
+    np.testing.assert_allclose(chosen.frequency, [551.5e6, 553.5e6])
+    # Each bin of 2 channels has lost one to a flag: indices are those of the product.
+    np.testing.assert_array_equal(chosen.count, 6 * 50)
+
+
+def test_scans_and_bands_that_are_not_there_are_errors():
+    data = spectrum(np.ones((4, 6, 4)), scans=(4, 5))
+    with pytest.raises(SettingsError, match=r"scan 6 is not in the spectrum \(scans 4, 5\)"):
+        select(data, SelectSettings(scans=(6,)))
+    with pytest.raises(SettingsError, match="no channel between 1000 and 2000 MHz"):
+        select(data, SelectSettings(band=(1e9, 2e9)))
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (["--plots", "XX"],
+     "'XX' needs XX, which is not in this spectrum (it holds I, Q, U, V, RR, LL)"),
+    (["--plots", "W"], "--plots: 'W' is not a plot, which is I, Q, U, V"),
+    (["--flag-region", "scan=9"], "scan 9 is not in the spectrum (scans 4, 5)"),
+    (["--flag-region", "scn=4"],
+     "--flag-region: 'scn=4' is not a region, written scan=3,time=05:10-05:20,channels=10-20,v="),
+    (["--flag-channels", "3-x"], "--flag-channels: '3-x' is not a range, written 12, 10-20"),
+    (["--band", "550"], "--band: '550' is not a range, written 550-560MHz"),
+    (["--scans", "one"], "--scans: 'one' is not a scan number"),
+    (["--colour-limit", "5"], "--colour-limit: '5' is not a level, written 5mJy"),
+    (["--flux-unit", "K"], "needs --stellar-radius and --stellar-distance"),
+    (["--plot-tag", "a/b"], "--plot-tag: 'a/b' cannot be a part of a file name"),
+    (["--time-bins", "10s"], "unknown option --time-bins; did you mean '--time-bin'?")])
+def test_what_cannot_be_used_is_one_line_and_exit_code_2(products, capsys, options, message):
+    assert main([str(products), *SMALL, *options]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1 and error.startswith("visds-plot: error: ")
+
+
+@pytest.mark.parametrize(("name", "text", "message"), [
+    ("detections.ecsv", "nonsense", "detections.ecsv cannot be read as an ECSV table"),
+    ("detections.ecsv", "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: a, datatype: int64}\na\n1\n",
+     "detections.ecsv has no column start"),
+    ("dynspec.h5", "nonsense", "dynspec.h5 is not a readable HDF5 file")])
+def test_products_that_cannot_be_read_are_named(products, capsys, name, text, message):
+    (products / name).write_text(text)
+    assert main([str(products), *SMALL]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_missing_product_is_named(tmp_path, capsys):
+    assert main([str(tmp_path / "nowhere")]) == 2
+    assert "nowhere does not exist (expected a folder made by visds-run)" in capsys.readouterr().err
+    assert main([str(tmp_path)]) == 2
+    assert "dynspec.h5 does not exist (expected a visds.dynspec file)" in capsys.readouterr().err
+
+
+def test_the_launcher_runs_the_program():
+    launcher = Path(__file__).resolve().parents[2] / "bin" / "visds-plot"
+    done = subprocess.run([sys.executable, launcher, "--help"], capture_output=True, text=True,
+                          check=True)
+    assert "--colour-by-polarization" in done.stdout

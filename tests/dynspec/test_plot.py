@@ -1,0 +1,324 @@
+"""Pictures of dynamic spectra: what they show, where, and that they are the same on every run."""
+
+import numpy as np
+import pytest
+from astropy.table import Table
+from matplotlib.collections import PathCollection, QuadMesh
+from matplotlib.colors import to_rgba
+from matplotlib.patches import Rectangle
+from spectra import spectrum
+
+from visds.core.errors import SettingsError
+from visds.dynspec.plot import (
+    available_plots,
+    draw_products,
+    plot_light_curve,
+    plot_overview,
+    plot_settings,
+    plot_spectrum,
+)
+from visds.dynspec.plot_colour import FLAGGED, colour_norm, robust_limits
+
+
+def example(T=60, F=8, *, flare=1.0, **keywords):
+    """Return a spectrum with a flare of `flare` Jy and V = -I/2 in the middle third of the time."""
+    truth = np.zeros((T, F, len(keywords.get("polarizations", "IQUV"))))
+    truth[T // 3:2 * T // 3, :, 0] = flare
+    truth[T // 3:2 * T // 3, :, -1] = -flare / 2
+    return spectrum(truth, **({"sigma": 0.02, "start_mjd": 59000.5} | keywords))
+
+
+def meshes(figure, panel=0):
+    return [c for c in figure.axes[2 * panel].collections if isinstance(c, QuadMesh)]
+
+
+def drawn(figure, panel=0):
+    """Return the drawn values (F,T), NaN where nothing is drawn."""
+    return np.ma.filled(np.ma.masked_invalid(meshes(figure, panel)[0].get_array()), np.nan)
+
+
+def words(figure):
+    figure.canvas.draw()
+    texts = [t.get_text() for axes in figure.axes for t in axes.texts]
+    texts += [t.get_text() for t in figure.texts]
+    texts += [t.get_text() for legend in figure.legends for t in legend.get_texts()]
+    for axes in figure.axes:
+        texts += [axes.get_xlabel(), axes.get_ylabel()]
+    return "\n".join(texts)
+
+
+def detections(data):
+    return Table({"start": [data.time[20]], "stop": [data.time[39]],
+                  "band_low": [551e6], "band_high": [553e6], "polarization": ["-V"]})
+
+
+def test_every_cell_is_drawn_with_its_value_between_its_edges():
+    data = example(T=12, F=3)
+    figure = plot_spectrum(data, "V", flux_unit="mJy")
+    np.testing.assert_allclose(drawn(figure), 1e3 * data.values("V").T)
+    edges = meshes(figure)[0].get_coordinates()
+    np.testing.assert_allclose(edges[0, :, 0], 10 * np.arange(13), atol=1e-3)
+    np.testing.assert_allclose(edges[:, 0, 1], [549.5, 550.5, 551.5, 552.5])
+
+
+def test_flagged_cells_are_grey_and_explained_and_have_no_value():
+    data = example(T=12, F=3)
+    cells = np.zeros((12, 3), bool)
+    cells[4, 1] = True
+    figure = plot_spectrum(data.flag_cells(cells), "I")
+    assert np.isnan(drawn(figure)[1, 4]) and np.isnan(drawn(figure)).sum() == 1
+    grey = meshes(figure)[1]
+    assert grey.get_cmap()(0.5) == to_rgba(FLAGGED)
+    assert np.ma.filled(np.ma.masked_invalid(grey.get_array()), 0).sum() == 1
+    assert "flagged" in words(figure)
+
+
+def test_imaginary_part_of_flagged_cells_is_flagged_too():
+    data = example(T=12, F=3)
+    cells = np.zeros((12, 3), bool)
+    cells[4, 1] = True
+    figure = plot_spectrum(data.flag_cells(cells), "imaginary:V")
+    assert np.isnan(drawn(figure)[1, 4])
+
+
+def test_a_gap_stays_blank_and_is_not_a_flag():
+    data = example(T=12, F=3, scans=(1, 2), gap=100.0)
+    for gaps, length in (("scale", 220), ("compressed", None)):
+        figure = plot_spectrum(data, "I", gaps=gaps)
+        assert len(meshes(figure)) == 1
+        assert np.isnan(drawn(figure)[:, 6]).all() and drawn(figure).shape == (3, 13)
+        if length:
+            assert figure.axes[0].get_xlim()[1] == pytest.approx(length, abs=1e-3)
+
+
+def test_the_colour_scale_of_v_is_symmetric_and_that_of_i_ignores_single_extremes():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=10000)
+    values[:3] = 1e4
+    low, high = robust_limits(values, is_signed=True)
+    assert low == -high and 2.5 < high < 7
+    low, high = robust_limits(values, is_signed=False)
+    assert -4 < low < -2 and 4 < high < 7
+
+
+@pytest.mark.parametrize("values", [np.full(5, np.nan), np.zeros(5), np.full(5, 3.0)])
+@pytest.mark.parametrize("is_signed", [True, False])
+def test_limits_are_usable_without_data_and_for_constant_data(values, is_signed):
+    low, high = robust_limits(values, is_signed=is_signed)
+    assert np.isfinite([low, high]).all() and low < high
+
+
+@pytest.mark.parametrize("scale", ["linear", "power", "log"])
+def test_every_colour_scale_maps_plus_and_minus_v_to_mirrored_colours(scale):
+    norm = colour_norm((-5, 5), is_signed=True, scale=scale, power=0.5, noise=0.1)
+    values = np.array([0.0, 0.05, 0.5, 5.0])
+    np.testing.assert_allclose(norm(values) + norm(-values), 1)
+    assert np.all(np.diff(norm(values)) > 0)
+
+
+def test_a_colour_limit_is_in_the_unit_that_it_is_written_in():
+    figure = plot_spectrum(example(), "V", flux_unit="Jy", colour_limit=["V=250mJy", "I=3Jy"])
+    assert meshes(figure)[0].norm.vmax == pytest.approx(0.25)
+    assert meshes(figure)[0].norm.vmin == pytest.approx(-0.25)
+
+
+def test_fractions_are_percent_and_only_where_i_is_seen():
+    data = example(T=30)
+    figure = plot_spectrum(data, "V/I")
+    values = drawn(figure)
+    assert np.isfinite(values[:, 10:20]).all()
+    assert np.median(values[:, 10:20]) == pytest.approx(-50, abs=2)
+    assert np.isnan(np.delete(values, np.s_[10:20], 1)).mean() > 0.99
+    assert "I < 5σ" in words(figure) and "V/I (%)" in words(figure)
+
+
+def test_parallel_hands_signal_to_noise_and_sigma_can_be_drawn():
+    data = example(T=30)
+    assert np.nanmean(drawn(plot_spectrum(data, "RR", flux_unit="Jy"))[:, 10:20]) == \
+        pytest.approx(0.5, abs=0.01)
+    assert np.nanmean(drawn(plot_spectrum(data, "LL", flux_unit="Jy"))[:, 10:20]) == \
+        pytest.approx(1.5, abs=0.01)
+    assert np.nanmean(drawn(plot_spectrum(data, "snr:V"))[:, 10:20]) == pytest.approx(-25, rel=0.1)
+    assert np.nanmean(drawn(plot_spectrum(data, "sigma", flux_unit="mJy"))) == \
+        pytest.approx(20, rel=0.1)
+
+
+def test_brightness_temperature_falls_with_frequency_squared_for_a_constant_flux_density():
+    data = spectrum(np.ones((10, 11, 4)), sigma=1e-4, channel_width=55e6)
+    figure = plot_spectrum(data, "I", flux_unit="K", stellar_radius=0.4, stellar_distance=5)
+    values = drawn(figure).mean(1)
+    assert values[0] / values[10] == pytest.approx(4, rel=1e-3)
+    assert "K)" in words(figure)
+
+
+def test_masks_hide_samples_in_their_picture_alone_and_never_by_default():
+    data = example(T=30)
+    assert np.isfinite(drawn(plot_spectrum(data, "V"))).all()
+    masked = drawn(plot_spectrum(data, "V", expected_sign="1", sign_tolerance="200mJy"))
+    assert np.isnan(masked[:, 10:20]).all()
+    assert np.isfinite(np.delete(masked, np.s_[10:20], 1)).all()
+    assert np.isfinite(drawn(plot_spectrum(data, "I", expected_sign="1"))).all()
+    above = plot_spectrum(data, "I", mask_above="0.5Jy")
+    assert np.isnan(drawn(above)[:, 10:20]).all() and "masked: |I| > 0.5 Jy" in words(above)
+
+
+def test_v_can_be_drawn_with_negative_upwards():
+    figure = plot_spectrum(example(), "V", invert_v=True)
+    assert figure.axes[1].yaxis_inverted()
+    curve = plot_light_curve(example(), invert_v=True)
+    assert not curve.axes[0].yaxis_inverted() and curve.axes[2].yaxis_inverted()
+
+
+def test_detections_are_outlined_on_their_own_polarization():
+    data = example(F=8)
+    boxes = {}
+    for name in ("I", "V"):
+        figure = plot_spectrum(data, name, detections=detections(data))
+        boxes[name] = [p for p in figure.axes[0].patches
+                       if isinstance(p, Rectangle) and not p.get_fill()]
+    assert not boxes["I"] and len(boxes["V"]) == 1
+    box = boxes["V"][0]
+    assert (box.get_y(), box.get_height()) == pytest.approx((551, 2))
+    assert (box.get_x(), box.get_width()) == pytest.approx((205, 190), abs=1e-3)
+
+
+def test_marks_at_times_and_fluxes_stand_where_they_belong():
+    data = example(T=60)
+    figure = plot_light_curve(data, mark_time="12:05", mark_flux=["V=-0.25Jy"], flux_unit="mJy",
+                              curve_bin="none")
+    at = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_linestyle() != "-"
+          and len(line.get_xdata()) == 2 and line.get_xdata()[0] == line.get_xdata()[1]]
+    assert at == pytest.approx([305], abs=1e-3)
+    levels = [line.get_ydata()[0] for line in figure.axes[2].lines
+              if len(line.get_ydata()) == 2 and line.get_xdata()[1] == 1]
+    assert sorted(levels) == pytest.approx([-250, 0])
+    assert -250 not in [line.get_ydata()[0] for line in figure.axes[0].lines]
+
+
+def test_a_light_curve_is_coloured_by_its_polarization():
+    data = example(T=30)
+    figure = plot_light_curve(data, colour_by_polarization=True, curve_bin="none")
+    points = next(c for c in figure.axes[0].collections if isinstance(c, PathCollection))
+    colours = np.ma.filled(points.get_array(), np.nan)
+    assert colours[10:20] == pytest.approx(np.full(10, -50), abs=2)
+    assert np.isnan(np.delete(colours, np.s_[10:20])).all()
+
+
+def curve_points(figure, panel):
+    lines = [line for line in figure.axes[2 * panel].lines if line.get_marker() == "o"]
+    return lines[0].get_ydata()
+
+
+def test_a_faint_light_curve_is_binned_and_says_so():
+    data = example(T=480, F=2, flare=0.01, sigma=0.05, integration=10.0)
+    figure = plot_light_curve(data)
+    assert len(curve_points(figure, 0)) < 60 and "bins (dots: 10 s)" in words(figure)
+    assert len(curve_points(plot_light_curve(data, curve_bin="none"), 0)) == 480
+    assert len(curve_points(plot_light_curve(data, curve_bin="60s"), 0)) == 80
+
+
+def test_binning_a_faint_light_curve_does_not_smear_a_flare():
+    truth = np.zeros((240, 1, 4))
+    truth[100:106, 0, 0] = 1.0
+    data = spectrum(truth, sigma=0.05)
+    assert np.nanmax(curve_points(plot_light_curve(data, flux_unit="mJy"), 0)) > 900
+
+
+def test_a_single_channel_becomes_a_light_curve_and_a_single_integration_a_spectrum():
+    data = example()
+    one_channel = plot_spectrum(data.select_channels([3]), "V", curve_bin="none", flux_unit="Jy")
+    np.testing.assert_allclose(curve_points(one_channel, 0), data.values("V")[:, 3])
+    one_time = plot_spectrum(data.select_times([30]), "V", flux_unit="Jy")
+    assert "Frequency (MHz)" in words(one_time)
+    np.testing.assert_allclose(one_time.axes[0].lines[0].get_ydata(), data.values("V")[30])
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic", "gaussian"])
+def test_interpolated_pictures_have_the_same_extent(interpolation):
+    data = example(scans=(1, 2))
+    figure = plot_spectrum(data, "I", interpolation=interpolation)
+    figure.canvas.draw()
+    assert len(figure.axes[0].images) == 2
+    assert figure.axes[0].images[0].get_extent()[2:] == [549.5, 557.5]
+
+
+def test_a_spectrum_without_unflagged_data_is_drawn_and_says_so(tmp_path):
+    data = example(T=10, F=4).flag_cells(np.ones((10, 4), bool))
+    assert len(draw_products(data, None, plot_settings(), tmp_path)) == 5
+    assert "no unflagged data" in words(plot_light_curve(data))
+
+
+def test_the_usual_plots_are_those_that_the_data_can_give():
+    assert available_plots(example()) == ("I", "V", "V/I", "lightcurve", "overview")
+    assert available_plots(example(polarizations=("I",))) == ("I", "lightcurve", "overview")
+    assert available_plots(example().select_channels([0])) == ("I", "V", "V/I", "lightcurve")
+
+
+def test_products_are_the_files_asked_for_in_their_order(tmp_path):
+    settings = plot_settings(plots=["V/I", "snr:V", "lightcurve"], picture_format=["png", "pdf"],
+                             plot_tag="night1", picture_resolution=60)
+    paths = draw_products(example(), None, settings, tmp_path / "plots")
+    assert [path.name for path in paths] == [
+        "dynspec_VI_night1.png", "dynspec_VI_night1.pdf", "snr_V_night1.png", "snr_V_night1.pdf",
+        "lightcurve_night1.png", "lightcurve_night1.pdf"]
+    assert sorted(paths) == sorted((tmp_path / "plots").iterdir())
+
+
+def test_the_same_spectrum_gives_the_same_bytes(tmp_path):
+    data = example(scans=(1, 2))
+    settings = plot_settings(plots=["overview"], picture_format=["png", "pdf"],
+                             picture_resolution=60)
+    first = draw_products(data, detections(data), settings, tmp_path / "a")
+    second = draw_products(data, detections(data), settings, tmp_path / "b")
+    for one, other in zip(first, second, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_pictures_have_the_width_of_a_journals_columns_and_the_height_asked_for(tmp_path):
+    assert plot_spectrum(example(), picture_width="single").get_size_inches()[0] == 3.5
+    assert tuple(plot_spectrum(example(), picture_height="4").get_size_inches()) == (7, 4)
+
+
+def test_a_notebook_gets_the_figure_as_a_png():
+    assert example().plot("V")._repr_png_().startswith(b"\x89PNG")
+
+
+def test_panels_of_an_overview_share_their_time_axis():
+    figure = plot_overview(example())
+    limits = {axes.get_xlim() for axes in figure.axes[::2]}
+    assert len(figure.axes) == 10 and len(limits) == 1
+
+
+def test_a_users_matplotlib_settings_do_not_change_the_products(tmp_path):
+    import matplotlib
+
+    settings = plot_settings(plots=["I"], picture_resolution=60)
+    first = draw_products(example(), None, settings, tmp_path / "a")[0].read_bytes()
+    with matplotlib.rc_context({"axes.facecolor": "red", "font.size": 20, "lines.linewidth": 9,
+                                "savefig.facecolor": "green", "xtick.direction": "in"}):
+        assert draw_products(example(), None, settings, tmp_path / "b")[0].read_bytes() == first
+
+
+@pytest.mark.parametrize(("options", "match"), [
+    ({"polarization": "XX"}, "'XX' needs XX, which is not in this spectrum .*RR, LL"),
+    ({"polarization": "W"}, "'W' is not a quantity, which is I, Q, U, V"),
+    ({"colour_limits": "5mJy"}, "'colour_limits' is not an option .* 'colour_limit'"),
+    ({"colour_limit": "-5mJy"}, "colour limit must be above zero, not -"),
+    ({"colour_limit": "5GK"}, "a level in K does not fit a picture in m?Jy"),
+    ({"flux_unit": "K"}, "needs --stellar-radius and --stellar-distance"),
+    ({"flux_unit": "cgs"}, "flux_unit: 'cgs' is not one of"),
+    ({"colour_map": "virids"}, "did you mean 'viridis'"),
+    ({"expected_sign": "0"}, "'0' is not a sign"),
+    ({"picture_width": "wide"}, "not a width in inches"),
+    ({"mark_time": "noon"}, "'noon' is not a time in UTC"),
+    ({"picture_height": "0.4"}, "give a larger --picture-height")])
+def test_what_cannot_be_drawn_is_one_line(options, match):
+    with pytest.raises(SettingsError, match=match) as caught:
+        plot_spectrum(example(), **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_nothing_is_drawn_if_one_of_the_plots_is_not_in_the_data(tmp_path):
+    with pytest.raises(SettingsError, match="needs YY"):
+        draw_products(example(), None, plot_settings(plots=["I", "YY"]), tmp_path / "plots")
+    assert not (tmp_path / "plots").exists()

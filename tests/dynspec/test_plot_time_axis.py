@@ -1,0 +1,151 @@
+"""The time axis: true edges, gaps, labels."""
+
+import numpy as np
+import pytest
+from spectra import spectrum
+
+from visds.core.errors import SettingsError
+from visds.dynspec.plot_cells import frequency_edges, rebin_to_pixels, time_edges, visible
+from visds.dynspec.plot_time_axis import TimeAxis
+
+
+def example(T=60, F=4, **keywords):
+    return spectrum(np.zeros((T, F, 4)), **keywords)
+
+
+def labels(axis, inches=6.0):
+    return [tick.label for tick in axis.ticks(inches, 0.4)]
+
+
+def test_a_cell_spans_its_time_plus_and_minus_half_an_integration():
+    data = example(start_mjd=59000.5)
+    axis = TimeAxis(data)
+    low, high = time_edges(data, axis)
+    # The axis starts at the first edge, half an integration before the first centre.
+    np.testing.assert_allclose(low, 10 * np.arange(60), atol=1e-4)
+    np.testing.assert_allclose(high, 10 * np.arange(1, 61), atol=1e-4)
+    assert axis.start == pytest.approx(59000.5 - 5 / 86400, abs=1e-10)
+
+
+def test_neighbouring_cells_share_an_edge_and_a_missing_integration_leaves_a_gap():
+    data = example(T=20)
+    data = data.select_times(np.delete(np.arange(20), 7))
+    low, high = time_edges(data, TimeAxis(data, compress=False))
+    assert (low[1:] - high[:-1] == 0).sum() == 17
+    assert low[7] - high[6] == pytest.approx(10, abs=1e-4)
+
+
+def test_a_channel_spans_its_centre_plus_and_minus_half_its_width():
+    low, high = frequency_edges(example())
+    np.testing.assert_allclose(low, 549.5e6 + 1e6 * np.arange(4))
+    np.testing.assert_allclose(high, 550.5e6 + 1e6 * np.arange(4))
+
+
+def test_gaps_to_scale_are_as_long_as_they_are():
+    data = example(scans=(1, 2), gap=600.0)
+    axis = TimeAxis(data, compress=False)
+    assert axis.length == pytest.approx(60 * 10 + 600, abs=1e-3)
+    assert not axis.breaks
+    assert axis.place(data.time[30]) == pytest.approx(30 * 10 + 600 + 5, abs=1e-3)
+
+
+def test_shortened_gaps_keep_the_scale_within_scans():
+    data = example(scans=(1, 2, 3), gap=5000.0)
+    axis = TimeAxis(data)
+    assert len(axis.breaks) == 2 and axis.length < 700
+    for scan in (1, 2, 3):
+        place = axis.place(data.time[data.scan == scan])
+        np.testing.assert_allclose(np.diff(place), 10, atol=1e-3)
+
+
+def test_scans_that_touch_leave_no_gap():
+    axis = TimeAxis(example(scans=(1, 2), gap=0.0))
+    assert axis.runs[0].stop == axis.runs[1].start and not axis.breaks
+
+
+def test_ticks_stand_at_round_times_of_day_and_at_their_own_place():
+    axis = TimeAxis(example(T=360, start_mjd=59000.5))
+    ticks = axis.ticks(6.0, 0.4)
+    assert [tick.label for tick in ticks] == ["12:00", "12:10", "12:20", "12:30", "12:40", "12:50"]
+    for tick in ticks:
+        minute = float(tick.label[3:])
+        assert axis.place(tick.time) == pytest.approx(minute * 60 + 5, abs=1e-3)
+
+
+def test_minor_ticks_divide_the_step_between_ticks_into_round_parts():
+    axis = TimeAxis(example(T=360, start_mjd=59000.5))
+    minor = axis.minor_times(axis.ticks(6.0, 0.4))
+    np.testing.assert_allclose(np.diff(minor) * 86400, 120, atol=1e-3)
+
+
+def test_a_run_over_midnight_has_the_date_at_the_first_tick_of_each_day():
+    axis = TimeAxis(example(T=60, integration=3600.0, start_mjd=59000.5))
+    assert axis.spans_days and axis.label == "Time (UTC)"
+    found = labels(axis)
+    dates = [label.split("\n")[1] for label in found if "\n" in label]
+    assert dates == ["31 May", "1 Jun", "2 Jun"]
+    assert all(label.startswith("00:00") for label in found if "\n" in label[1:]
+               and "31 May" not in label)
+
+
+def test_a_run_within_a_day_has_the_date_in_the_label():
+    assert TimeAxis(example(start_mjd=59000.5)).label == "Time on 2020 May 31 (UTC)"
+
+
+def test_a_week_is_not_wrapped_into_a_day():
+    axis = TimeAxis(example(T=168, integration=3600.0, start_mjd=59000.0))
+    times = [tick.time for tick in axis.ticks(6.0, 0.4)]
+    assert times == sorted(times) and times[-1] - times[0] > 5
+
+
+def test_seconds_are_shown_where_the_step_needs_them():
+    axis = TimeAxis(example(T=60, integration=0.25, start_mjd=59000.5))
+    assert all(label.count(":") == 2 for label in labels(axis))
+    assert labels(axis)[0] == "12:00:00"
+
+
+def test_labels_never_touch_whatever_the_number_of_scans():
+    for scans in (2, 7, 40):
+        axis = TimeAxis(example(T=240, scans=tuple(range(scans)), gap=3000.0))
+        places = [float(axis.place(tick.time)) for tick in axis.ticks(6.0, 0.4)]
+        assert len(places) > 1 and np.diff(places).min() >= 0.4 * axis.length / 6
+
+
+def test_elapsed_time_starts_at_zero_in_the_unit_that_was_asked_for():
+    axis = TimeAxis(example(T=360), kind="elapsed", unit="min")
+    assert labels(axis)[:3] == ["0", "10", "20"] and axis.label.endswith("(min)")
+    assert labels(TimeAxis(example(T=360), kind="elapsed", unit="s"))[1] == "500"
+
+
+def test_the_barycentric_axis_shifts_every_time_by_the_light_travel_time():
+    data = example()
+    axis = TimeAxis(data, kind="barycentre")
+    assert float(axis.from_utc(data.time[7])) == pytest.approx(data.time_barycentre[7], abs=1e-9)
+    assert axis.place(axis.from_utc(data.time[7])) == pytest.approx(75, abs=1e-3)
+
+
+def test_barycentric_times_that_are_not_known_are_an_error():
+    data = example()
+    with pytest.raises(SettingsError, match="barycentre are not known"):
+        TimeAxis(data.replace(time_barycentre=np.full(60, np.nan)), kind="barycentre")
+
+
+def test_a_spectrum_with_more_cells_than_pixels_is_summed_not_sampled():
+    rng = np.random.default_rng(0)
+    data = spectrum(rng.normal(size=(700, 90, 4)), sigma=0.01)
+    small = rebin_to_pixels(data, TimeAxis(data), width=1.0, height=0.5, resolution=50)
+    assert small.flags.shape[:2] == (50, 23)
+    assert small.count.sum() == data.count.sum()
+    assert small.values("I")[0, 0] == pytest.approx(np.mean(data.values("I")[:14, :4]))
+
+
+def test_a_spectrum_with_fewer_cells_than_pixels_is_left_alone():
+    data = example()
+    same = rebin_to_pixels(data, TimeAxis(data), width=6.0, height=2.0, resolution=200)
+    np.testing.assert_array_equal(same.time, data.time)
+
+
+def test_a_cell_alone_between_gaps_and_too_narrow_to_be_seen_is_widened_about_its_centre():
+    low, high = visible((np.array([0.0, 1.0, 50.0]), np.array([1.0, 2.0, 50.5])), least=4.0)
+    np.testing.assert_allclose(low, [0, 1, 48.25])
+    np.testing.assert_allclose(high, [1, 2, 52.25])

@@ -1,0 +1,130 @@
+"""The report page: all of it in one file, everything escaped, the same on every run."""
+
+import base64
+import html.parser
+
+import numpy as np
+import pytest
+from astropy.table import MaskedColumn, Table
+from spectra import spectrum
+
+from visds.core.errors import FormatError
+from visds.dynspec.report import imaginary_scatter, scan_table, write_report
+
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E"
+    "rkJggg==")
+
+
+class Page(html.parser.HTMLParser):
+    """The elements and the text of a page, with a check that they are nested well."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.open, self.elements, self.text = [], [], ""
+        self.feed(path.read_text())
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        """Keep the element."""
+        self.elements.append((tag, dict(attributes)))
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        """Check that it closes the last one that was opened."""
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        """Keep the text."""
+        if not self.open or self.open[-1] != "style":
+            self.text += data
+
+
+def written(path, **changes):
+    picture = path.with_name("picture.png")
+    picture.write_bytes(PIXEL)
+    arguments = {
+        "title": "AD Leonis", "summary": {"command": "visds-run obs.ms", "field": "0"},
+        "pictures": {"Stokes I": picture},
+        "tables": {"Detections": Table({"time": [59000.123456789], "snr": [12.3456]})},
+        "flag_statistics": {"visibilities": 1234567, "used": 0.75, "measurement_set": 0.125},
+        "health": {"I": 1.01, "V": 2.0}, "warnings": ["beware"],
+        "settings_text": "[average]\ntime_bin = \"10s\"\n"}
+    write_report(path, **(arguments | changes))
+    return Page(path)
+
+
+def test_a_report_holds_everything_that_it_was_given(tmp_path):
+    page = written(tmp_path / "report.html")
+    for text in ("AD Leonis", "visds-run obs.ms", "Stokes I", "Detections", "59000.123457",
+                 "12.346", "1,234,567", "75.00 %", "flagged in the measurement set", "12.50 %",
+                 "beware", "time_bin", "1.010", "as expected of noise", "more than noise"):
+        assert text in page.text
+
+
+def test_a_report_needs_no_network_no_other_file_and_no_script(tmp_path):
+    page = written(tmp_path / "report.html")
+    tags = [tag for tag, _ in page.elements]
+    assert "script" not in tags and "link" not in tags
+    sources = [a[key] for _, a in page.elements for key in ("src", "href") if key in a]
+    assert sources == ["data:image/png;base64," + base64.b64encode(PIXEL).decode()]
+    assert "http" not in (tmp_path / "report.html").read_text()
+
+
+def test_text_from_outside_cannot_become_markup(tmp_path):
+    evil = "<script>alert('x')</script>&\"'"
+    picture = tmp_path / "picture.png"
+    page = written(tmp_path / "report.html", title=evil, summary={evil: evil},
+                   pictures={evil: picture}, tables={evil: Table({evil: [evil]})},
+                   flag_statistics={evil: 0.5}, health={evil: 1.0}, warnings=[evil],
+                   settings_text=evil, notes={evil: evil})
+    assert "script" not in [tag for tag, _ in page.elements]
+    assert page.text.count(evil) >= 10
+
+
+def test_the_same_arguments_give_the_same_bytes(tmp_path):
+    for name in ("a.html", "b.html"):
+        written(tmp_path / name)
+    assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
+
+
+def test_missing_values_and_empty_tables_are_said_in_words(tmp_path):
+    table = Table({"a": [np.nan, 1.0], "b": MaskedColumn([1, 2], mask=[True, False])})
+    page = written(tmp_path / "report.html", tables={"Some": table, "Other": table[:0]},
+                   health={"I": np.nan}, warnings=[])
+    assert "None." in page.text and "–" in page.text and "no unflagged data" in page.text
+    assert "nan" not in page.text.lower()
+
+
+def test_a_long_table_is_cut_and_says_so(tmp_path):
+    page = written(tmp_path / "report.html", tables={"All": Table({"n": np.arange(1000)})})
+    assert "The first 200 of 1000 rows." in page.text and "200" not in page.text.split("All")[0]
+
+
+@pytest.mark.parametrize(("name", "match"), [
+    ("gone.png", "cannot read picture"), ("picture.pdf", "cannot be shown in a report")])
+def test_a_picture_that_cannot_be_shown_is_one_line_that_names_it(tmp_path, name, match):
+    with pytest.raises(FormatError, match=match):
+        written(tmp_path / "report.html", pictures={"x": tmp_path / name})
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_the_imaginary_part_of_noise_scatters_by_one_sigma_and_flagged_cells_do_not_count():
+    data = spectrum(np.zeros((200, 40, 4)))
+    half = np.zeros((200, 40), bool)
+    half[:100] = True
+    for one in (data, data.flag_cells(half)):
+        assert imaginary_scatter(one) == pytest.approx(dict.fromkeys("IQUV", 1.0), abs=0.04)
+    assert np.isnan(imaginary_scatter(data.flag_cells(np.ones((200, 40), bool)))["V"])
+
+
+def test_the_table_of_scans_has_their_edges_and_the_share_of_good_cells():
+    data = spectrum(np.zeros((6, 4, 4)), scans=(7, 9), start_mjd=59000.5, gap=60.0)
+    cells = np.zeros((6, 4), bool)
+    cells[0] = True
+    table = scan_table(data.flag_cells(cells))
+    assert list(table["scan"]) == [7, 9]
+    assert list(table["start UTC"]) == ["2020-05-31T11:59:55.000", "2020-05-31T12:01:25.000"]
+    assert list(table["stop UTC"]) == ["2020-05-31T12:00:25.000", "2020-05-31T12:01:55.000"]
+    assert list(table["unflagged"]) == pytest.approx([100 * 2 / 3, 100])

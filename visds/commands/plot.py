@@ -1,0 +1,145 @@
+"""visds-plot: draw dynamic spectra and light curves from the products of a run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy.table import Table
+
+from visds.core.errors import ExitCode, FormatError, SettingsError
+from visds.core.program import run_program
+from visds.core.quantities import Bin, channel_bin, time_bin
+from visds.core.settings import Parser, setting
+from visds.dynspec import binning
+from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+from visds.dynspec.flag_region import CHANNELS_SYNTAX as CHANNELS
+from visds.dynspec.flag_region import SYNTAX as REGION
+from visds.dynspec.flag_region import (
+    ChannelRange,
+    FlagRegion,
+    channel_range,
+    flag_region,
+    flag_regions,
+    frequency_range,
+)
+from visds.dynspec.plot import draw_products
+from visds.dynspec.plot_settings import PlotSettings
+
+_DESCRIPTION = """\
+Draw dynamic spectra and light curves from OUT/dynspec.h5, which visds-run makes; the measurement
+set is not needed. Detections in OUT/detections.ecsv are outlined. Cells are drawn from edge to
+edge; flagged ones are grey, gaps are blank. Pictures go to OUT/plots, or to the folder of -o."""
+
+_EXAMPLES = """\
+examples:
+  visds-plot OUT
+  visds-plot OUT --plots V V/I RR LL snr:V --time-bin 30s --channel-bin 4MHz
+  visds-plot OUT --plots I --flux-unit K --stellar-radius 0.4 --stellar-distance 4.97
+  visds-plot OUT --flag-region scan=3,time=05:10-05:20 channels=10-20,v=5mJy --picture-format pdf
+  visds-plot OUT --plots lightcurve --colour-by-polarization --mark-time 05:12:30 -o figures
+A value that begins with a minus sign is written with '=': --mark-flux=-3mJy.
+"""
+
+
+def _scan(text: str) -> int:
+    if not str(text).strip().isdigit():
+        raise SettingsError(f"'{text}' is not a scan number")
+    return int(text)
+
+
+@dataclass(frozen=True)
+class SelectSettings:
+    """Which data are drawn, in which bins."""
+
+    scans: tuple[int, ...] = setting(None, "scans to draw (default: all)", parse=_scan, many=True,
+                                     metavar="SCAN")
+    band: tuple[float, float] | None = setting(
+        None, "frequencies to draw, e.g. 550-600MHz (default: all)", parse=frequency_range,
+        metavar="RANGE")
+    time_bin: Bin | None = setting(None, "width of a time bin, e.g. 30s or 3", parse=time_bin,
+                                   metavar="BIN")
+    channel_bin: Bin | None = setting(None, "width of a channel bin, e.g. 4MHz or 8",
+                                      parse=channel_bin, metavar="BIN")
+    flag_channels: tuple[ChannelRange, ...] = setting(
+        None, f"channels of the product not to use: {CHANNELS}", parse=channel_range, many=True,
+        metavar="CHANNELS")
+    flag_region: tuple[FlagRegion, ...] = setting(
+        None, f"regions not to use: {REGION}", parse=flag_region, many=True, metavar="REGION")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run visds-plot and return its exit code."""
+    return run_program("visds-plot", _body, argv)
+
+
+def _body(argv: Sequence[str] | None) -> int:
+    parser = Parser("visds-plot", _DESCRIPTION, {"select": SelectSettings, "plot": PlotSettings},
+                    epilog=_EXAMPLES)
+    parser.argparse.add_argument("out", metavar="OUT",
+                                 help="folder of products, or a dynspec.h5 file")
+    parser.argparse.add_argument("-o", "--output", metavar="FOLDER",
+                                 help="folder for the pictures (default: OUT/plots)")
+    arguments, settings = parser.parse(argv)
+    product = Path(arguments.out)
+    if not product.exists():
+        raise FormatError(f"{product} does not exist (expected a folder made by visds-run)")
+    if product.is_dir():
+        product = product / "dynspec.h5"
+    spectrum = select(DynamicSpectrum.read(product), settings["select"])
+    folder = Path(arguments.output) if arguments.output else product.parent / "plots"
+    for path in draw_products(spectrum, _detections(product.parent), settings["plot"], folder):
+        print(path)
+    return ExitCode.OK
+
+
+def select(spectrum: DynamicSpectrum, settings: SelectSettings) -> DynamicSpectrum:
+    """Return the chosen, flagged and binned part of a spectrum, in this order.
+
+    Raises
+    ------
+    SettingsError
+        If a scan, channel or band is not in the spectrum.
+    """
+    regions = settings.flag_region + tuple(
+        FlagRegion(channels=channels) for channels in settings.flag_channels)
+    spectrum = flag_regions(spectrum, regions)
+    if settings.scans:
+        held = np.unique(spectrum.scan)
+        missing = [scan for scan in settings.scans if scan not in held]
+        if missing:
+            raise SettingsError(f"--scans: scan {missing[0]} is not in the spectrum (scans "
+                                f"{', '.join(map(str, held))})")
+        spectrum = spectrum.select_times(np.isin(spectrum.scan, settings.scans))
+    if settings.band is not None:
+        low, high = settings.band
+        chosen = (spectrum.frequency >= low) & (spectrum.frequency <= high)
+        if not chosen.any():
+            raise SettingsError(
+                f"--band: no channel between {low / 1e6:g} and {high / 1e6:g} MHz; the spectrum "
+                f"has {spectrum.frequency[0] / 1e6:.3f} to {spectrum.frequency[-1] / 1e6:.3f} MHz")
+        spectrum = spectrum.select_channels(chosen)
+    if settings.time_bin is not None:
+        spectrum = spectrum.sum_times(binning.time_groups(
+            spectrum.time, spectrum.integration, spectrum.scan, settings.time_bin))
+    if settings.channel_bin is not None:
+        spectrum = spectrum.sum_channels(binning.channel_groups(
+            spectrum.frequency, spectrum.channel_width, settings.channel_bin))
+    return spectrum
+
+
+def _detections(folder: Path) -> Table | None:
+    """Return the detections beside a product, None if there is no such file."""
+    path = folder / "detections.ecsv"
+    if not path.is_file():
+        return None
+    try:
+        table = Table.read(path, format="ascii.ecsv")
+    except (ValueError, OSError) as error:
+        raise FormatError(f"{path} cannot be read as an ECSV table: "
+                          f"{str(error).splitlines()[0]}") from error
+    needed = ("start", "stop", "band_low", "band_high", "polarization")
+    missing = [name for name in needed if name not in table.colnames]
+    if missing:
+        raise FormatError(f"{path} has no column {missing[0]}: not a table of detections")
+    return table

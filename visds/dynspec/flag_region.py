@@ -1,0 +1,165 @@
+"""Regions of a dynamic spectrum that a user flags: by scan, time, channel and |V|."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from visds.core import quantities
+from visds.core.errors import SettingsError
+from visds.core.flags import Flag
+from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+from visds.dynspec.levels import flux_density
+from visds.dynspec.universal_time import UniversalTime, inside, time_range
+
+SYNTAX = "scan=3,time=05:10-05:20,channels=10-20,v=5mJy (any of these)"
+CHANNELS_SYNTAX = "12, 10-20 (counted from 0, both ends included) or 550-560MHz"
+
+
+@dataclass(frozen=True)
+class ChannelRange:
+    """Channels from `first` to `last`: indices from 0, or Hz if `in_hertz`; both ends included."""
+
+    first: float
+    last: float
+    in_hertz: bool
+
+    def mask(self, spectrum: DynamicSpectrum) -> np.ndarray:
+        """Return which channels (F, bool) are meant; in Hz, those that the range touches.
+
+        Raises
+        ------
+        SettingsError
+            If there is none.
+        """
+        if self.in_hertz:
+            half = spectrum.channel_width / 2
+            chosen = ((spectrum.frequency + half > self.first)
+                      & (spectrum.frequency - half < self.last))
+        else:
+            place = np.arange(len(spectrum.frequency))
+            chosen = (place >= self.first) & (place <= self.last)
+        if not chosen.any():
+            asked = (f"{self.first / 1e6:g}-{self.last / 1e6:g} MHz" if self.in_hertz
+                     else f"channels {self.first:g}-{self.last:g}")
+            raise SettingsError(
+                f"{asked} are not in the spectrum, which has {len(spectrum.frequency)} channels, "
+                f"{spectrum.frequency[0] / 1e6:.3f} to {spectrum.frequency[-1] / 1e6:.3f} MHz")
+        return chosen
+
+
+@dataclass(frozen=True)
+class FlagRegion:
+    """Cells that fulfil every condition that is given.
+
+    `scan` a scan number, `time` a range of UTC, `channels` a range, `v_limit` cells with |V|
+    above so many Jy.
+    """
+
+    scan: int | None = None
+    time: tuple[UniversalTime, UniversalTime] | None = None
+    channels: ChannelRange | None = None
+    v_limit: float | None = None
+
+    def mask(self, spectrum: DynamicSpectrum) -> np.ndarray:
+        """Return which cells (T,F, bool) of a spectrum lie in the region.
+
+        Raises
+        ------
+        SettingsError
+            If the spectrum has no such scan, channel or no V.
+        """
+        shape = (len(spectrum.time), len(spectrum.frequency))
+        cells = np.ones(shape, bool)
+        if self.scan is not None:
+            chosen = spectrum.scan == self.scan
+            if not chosen.any():
+                held = ", ".join(str(scan) for scan in np.unique(spectrum.scan))
+                raise SettingsError(f"scan {self.scan} is not in the spectrum (scans {held})")
+            cells &= chosen[:, None]
+        if self.time is not None:
+            cells &= inside(spectrum.time, *self.time)[:, None]
+        if self.channels is not None:
+            cells &= self.channels.mask(spectrum)
+        if self.v_limit is not None:
+            if "V" not in spectrum.polarizations:
+                raise SettingsError("a region with v= needs Stokes V, which is not in the spectrum")
+            cells &= np.abs(spectrum.values("V")) > self.v_limit
+        return cells
+
+
+def channel_range(text: str) -> ChannelRange:
+    """Return the channels written as ``12``, ``10-20`` or ``550-560MHz``.
+
+    Raises
+    ------
+    SettingsError
+        If `text` is none of these.
+    """
+    text = str(text).strip()
+    match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
+    if match:
+        first, last, in_hertz = int(match[1]), int(match[2] or match[1]), False
+    else:
+        first, last = frequency_range(text, expected=CHANNELS_SYNTAX)
+        in_hertz = True
+    if last < first:
+        raise SettingsError(f"channels '{text}' end before they begin")
+    return ChannelRange(first, last, in_hertz)
+
+
+def frequency_range(text: str, *, expected: str = "550-560MHz") -> tuple[float, float]:
+    """Return the two ends in Hz of ``550-560MHz`` or ``900MHz-1.2GHz``.
+
+    Raises
+    ------
+    SettingsError
+        If `text` is no such range.
+    """
+    match = re.fullmatch(r"\s*([\d.]+)\s*([kMG]?Hz)?\s*-\s*([\d.]+)\s*([kMG]?Hz)\s*", str(text))
+    if match is None:
+        raise SettingsError(f"'{text}' is not a range, written {expected}")
+    unit = match[2] or match[4]
+    first = quantities.parse(match[1] + unit, quantities.HERTZ)
+    last = quantities.parse(match[3] + match[4], quantities.HERTZ)
+    if last <= first:
+        raise SettingsError(f"'{text}' ends before it begins")
+    return first, last
+
+
+def flag_region(text: str) -> FlagRegion:
+    """Return the region written as ``scan=3,time=05:10-05:20,channels=10-20,v=5mJy``.
+
+    Raises
+    ------
+    SettingsError
+        If `text` is not of that form.
+    """
+    conditions = {}
+    readers = {"scan": ("scan", int), "time": ("time", time_range),
+               "channels": ("channels", channel_range), "v": ("v_limit", flux_density)}
+    for part in str(text).split(","):
+        key, equals, value = part.strip().partition("=")
+        if not equals or key not in readers:
+            raise SettingsError(f"'{text}' is not a region, written {SYNTAX}")
+        name, read = readers[key]
+        try:
+            conditions[name] = read(value)
+        except (SettingsError, ValueError) as error:
+            raise SettingsError(f"{key}={value} of '{text}': {error}; a region is written "
+                                f"{SYNTAX}") from error
+    return FlagRegion(**conditions)
+
+
+def flag_regions(spectrum: DynamicSpectrum, regions: tuple[FlagRegion, ...]) -> DynamicSpectrum:
+    """Return the spectrum with the flag REGION set in all regions, each found in the input.
+
+    Raises
+    ------
+    SettingsError
+        As `FlagRegion.mask`.
+    """
+    cells = np.zeros((len(spectrum.time), len(spectrum.frequency)), bool)
+    for region in regions:
+        cells |= region.mask(spectrum)
+    return spectrum.flag_cells(cells, Flag.REGION) if cells.any() else spectrum

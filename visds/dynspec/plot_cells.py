@@ -1,0 +1,111 @@
+"""The cells of a dynamic spectrum on the paper: true edges, gaps left out, nothing subsampled."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, ListedColormap, Normalize
+
+from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+from visds.dynspec.plot_time_axis import DAY, TimeAxis
+
+Edges = tuple[np.ndarray, np.ndarray]
+
+
+def rebin_to_pixels(spectrum: DynamicSpectrum, time_axis: TimeAxis, *, width: float,
+                    height: float, resolution: int) -> DynamicSpectrum:
+    """Return the spectrum in cells of at least a pixel, by weighted sums.
+
+    `width` and `height` of the picture in inches, `resolution` in pixels per inch.
+    """
+    low, high = frequency_edges(spectrum)
+    seconds = time_axis.length / (width * resolution)
+    hertz = (high[-1] - low[0]) / (height * resolution)
+    times = int(np.ceil(seconds / np.median(spectrum.integration) - 0.01))
+    channels = int(np.ceil(hertz / np.median(spectrum.channel_width) - 0.01))
+    return spectrum.rebin(time=times if times > 1 else None,
+                          channel=channels if channels > 1 else None)
+
+
+def time_edges(spectrum: DynamicSpectrum, time_axis: TimeAxis) -> Edges:
+    """Return first and last edge of every integration (T), as coordinates along the paper."""
+    centre = time_axis.from_utc(spectrum.time)
+    half = spectrum.integration / DAY / 2
+    low, high = _closed(centre - half, centre + half)
+    low, high = (np.clip(edge, time_axis.start, time_axis.stop) for edge in (low, high))
+    return time_axis.place(low), time_axis.place(high)
+
+
+def visible(edges: Edges, least: float) -> Edges:
+    """Return the edges with cells alone between gaps and narrower than `least` widened to it."""
+    low, high = edges
+    alone = np.append(True, low[1:] > high[:-1]) & np.append(high[:-1] < low[1:], True)
+    more = np.where(alone, np.maximum(least - (high - low), 0) / 2, 0.0)
+    return low - more, high + more
+
+
+def frequency_edges(spectrum: DynamicSpectrum) -> Edges:
+    """Return lowest and highest edge in Hz of every channel (F)."""
+    half = spectrum.channel_width / 2
+    return _closed(spectrum.frequency - half, spectrum.frequency + half)
+
+
+def frequency_gaps(spectrum: DynamicSpectrum) -> list[tuple[float, float]]:
+    """Return the two sides in Hz of every gap between channels."""
+    low, high = frequency_edges(spectrum)
+    return [(float(a), float(b)) for a, b in zip(high[:-1], low[1:], strict=True) if b > a]
+
+
+def draw_cells(axes: Axes, x: Edges, y: Edges, values: np.ndarray, *, colour_map: Colormap,
+               norm: Normalize, interpolation: str = "none") -> ScalarMappable:
+    """Draw values (T,F) between the edges `x` (T) and `y` (F); NaN and gaps stay empty."""
+    transparent = colour_map.with_extremes(bad=(0, 0, 0, 0))
+    if interpolation == "none":
+        x_edges, columns = _with_gaps(*x)
+        y_edges, rows = _with_gaps(*y)
+        padded = np.pad(np.asarray(values, float), ((0, 1), (0, 1)), constant_values=np.nan)
+        return axes.pcolormesh(x_edges, y_edges, padded[np.ix_(columns, rows)].T,
+                               cmap=transparent, norm=norm, rasterized=True, shading="flat",
+                               zorder=1)
+    for columns in _even_blocks(*x):
+        for rows in _even_blocks(*y):
+            axes.imshow(values[columns, rows].T, cmap=transparent, norm=norm, aspect="auto",
+                        origin="lower", interpolation=interpolation, rasterized=True, zorder=1,
+                        extent=(x[0][columns][0], x[1][columns][-1], y[0][rows][0],
+                                y[1][rows][-1]))
+    return ScalarMappable(norm, transparent)
+
+
+def shade_cells(axes: Axes, x: Edges, y: Edges, cells: np.ndarray, colour: str) -> None:
+    """Fill the cells (T,F) that are True with one colour."""
+    draw_cells(axes, x, y, np.where(cells, 1.0, np.nan), colour_map=ListedColormap([colour]),
+               norm=Normalize(0, 2)).set_zorder(2)
+
+
+def _closed(low: np.ndarray, high: np.ndarray) -> Edges:
+    """Return edges that meet halfway where neighbours overlap or nearly touch."""
+    low, high = low.copy(), high.copy()
+    width = high - low
+    near = low[1:] - high[:-1] <= 0.5 * np.minimum(width[1:], width[:-1])
+    middle = (low[1:] + high[:-1]) / 2
+    low[1:][near] = middle[near]
+    high[:-1][near] = middle[near]
+    return low, high
+
+
+def _with_gaps(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return ascending edges and the cell between each two of them, -1 for a gap."""
+    edges = np.maximum.accumulate(np.stack([low, high], 1).ravel())
+    cells = np.stack([np.arange(len(low)), np.full(len(low), -1)], 1).ravel()[:-1]
+    empty = edges[1:] <= edges[:-1]
+    return np.append(edges[:-1][~empty], edges[-1]), cells[~empty]
+
+
+def _even_blocks(low: np.ndarray, high: np.ndarray) -> Iterator[slice]:
+    """Yield the runs of cells that touch and are equally wide."""
+    width = high - low
+    new = (low[1:] > high[:-1]) | (np.abs(np.diff(width)) > 0.02 * width[:-1])
+    first = np.append(0, np.flatnonzero(new) + 1)
+    for i, j in zip(first, np.append(first[1:], len(low)), strict=True):
+        yield slice(int(i), int(j))

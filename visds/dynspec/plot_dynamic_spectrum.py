@@ -1,0 +1,173 @@
+"""The picture of one quantity against time and frequency."""
+
+import numpy as np
+from astropy.table import Table
+from matplotlib.patches import Patch
+
+from visds.core.errors import SettingsError
+from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+from visds.dynspec.levels import Level
+from visds.dynspec.plot_cells import (
+    draw_cells,
+    frequency_edges,
+    rebin_to_pixels,
+    shade_cells,
+    time_edges,
+    visible,
+)
+from visds.dynspec.plot_colour import (
+    FLAGGED,
+    NOT_GIVEN,
+    colour_map,
+    colour_norm,
+    extension,
+    robust_limits,
+)
+from visds.dynspec.plot_figure import Panel
+from visds.dynspec.plot_marks import (
+    mark_frequency_gaps,
+    mark_gaps,
+    mark_scans,
+    mark_times,
+    outline_detections,
+)
+from visds.dynspec.plot_quantity import Quantity, Unit, check_held, drawing_unit
+from visds.dynspec.plot_settings import PlotSettings
+from visds.dynspec.plot_time_axis import TimeAxis
+
+
+def draw_dynamic_spectrum(panel: Panel, spectrum: DynamicSpectrum, quantity: Quantity,
+                          time_axis: TimeAxis, settings: PlotSettings,
+                          detections: Table | None = None, *, is_top: bool = True) -> list[Patch]:
+    """Draw one quantity of a spectrum; return what a legend has to explain.
+
+    Large spectra are summed to the pixels first. Flagged cells, and those that a mask of the
+    settings hides, are grey; a fraction is light grey where I < 5 sigma; gaps stay blank.
+
+    Raises
+    ------
+    SettingsError
+        If the spectrum does not hold the quantity, or a setting does not fit it.
+    """
+    axes = panel.axes
+    check_held(quantity.name, quantity.polarization, spectrum)
+    spectrum, legend = _masked(spectrum, quantity, settings)
+    spectrum = rebin_to_pixels(spectrum, time_axis, width=panel.width, height=panel.height,
+                               resolution=settings.picture_resolution)
+    spectrum = spectrum.select_times(np.argsort(spectrum.time, kind="stable"))
+    values = quantity.values(spectrum)
+    unit = unit_of(quantity, spectrum, values, settings)
+    flagged = flagged_cells(quantity, spectrum)
+    values = values * unit.factor
+    limits = _limits(quantity, values, unit, settings)
+    norm = colour_norm(limits, is_signed=quantity.is_signed, scale=settings.colour_scale,
+                       power=settings.colour_power, noise=_noise(quantity, spectrum, unit))
+    scale, frequency_unit = frequency_scale(spectrum)
+    pixel = time_axis.length / (panel.width * settings.picture_resolution)
+    # Two pixels, so that a scan that short is seen in a copy of less resolution too.
+    x = visible(time_edges(spectrum, time_axis), 2 * pixel)
+    low, high = frequency_edges(spectrum)
+    y = low / scale, high / scale
+    cells = draw_cells(axes, x, y, values, colour_map=colour_map(quantity, settings.colour_map),
+                       norm=norm, interpolation=settings.interpolation)
+    if flagged.any():
+        shade_cells(axes, x, y, flagged, FLAGGED)
+        legend = [Patch(facecolor=FLAGGED, label="flagged"), *legend]
+    if quantity.kind == "fraction" and np.any(np.isnan(values) & ~flagged):
+        axes.set_facecolor(NOT_GIVEN)
+        legend.append(Patch(facecolor=NOT_GIVEN, edgecolor="#999999", linewidth=0.4,
+                            label="I < 5σ"))
+    axes.set_ylim(y[0][0], y[1][-1])
+    axes.set_ylabel(f"Frequency ({frequency_unit})")
+    ends = float(norm.vmin), float(norm.vmax)
+    bar = axes.figure.colorbar(cells, cax=panel.bar, extend=extension(values, ends))
+    bar.set_label(f"{quantity.label} ({unit.label})" if unit.label else quantity.label)
+    bar.outline.set_linewidth(0.6)
+    if settings.invert_v and quantity.polarization == "V" and quantity.is_signed:
+        panel.bar.invert_yaxis()
+    mark_gaps(axes, time_axis, is_picture=True)
+    mark_frequency_gaps(axes, spectrum, scale)
+    mark_scans(panel, time_axis, settings, is_picture=True, is_top=is_top)
+    mark_times(axes, time_axis, settings.mark_time)
+    if detections is not None and settings.mark_detections:
+        outline_detections(axes, time_axis, detections, quantity.polarization, scale,
+                           settings.points)
+    return legend
+
+
+def frequency_scale(spectrum: DynamicSpectrum) -> tuple[float, str]:
+    """Return the unit of a frequency axis in Hz and its name."""
+    return (1e9, "GHz") if spectrum.frequency[-1] >= 3e9 else (1e6, "MHz")
+
+
+def unit_of(quantity: Quantity, spectrum: DynamicSpectrum, values: np.ndarray,
+            settings: PlotSettings) -> Unit:
+    """Return the unit for drawing values (T,F) in Jy of a quantity."""
+    peak = max(np.abs(robust_limits(values, is_signed=quantity.is_signed)))
+    return drawing_unit(quantity, peak, flux_unit=settings.flux_unit,
+                        frequency=spectrum.frequency, radius_solar=settings.stellar_radius,
+                        distance_pc=settings.stellar_distance)
+
+
+def flagged_cells(quantity: Quantity, spectrum: DynamicSpectrum) -> np.ndarray:
+    """Return which cells (T,F) have no value because of flags."""
+    flux = spectrum.values(quantity.polarization)
+    if quantity.kind == "fraction":
+        return np.isnan(flux) | np.isnan(spectrum.values("I"))
+    return np.isnan(quantity.values(spectrum))
+
+
+def chosen_level(levels: tuple[Level, ...], quantity: Quantity) -> Level | None:
+    """Return the last level that names the quantity, else the last that names none."""
+    named = [level for level in levels if level.name == quantity.name]
+    unnamed = [level for level in levels if level.name is None
+               and quantity.kind in ("flux", "imaginary")]
+    return named[-1] if named else unnamed[-1] if unnamed else None
+
+
+def _limits(quantity: Quantity, values: np.ndarray, unit: Unit,
+            settings: PlotSettings) -> tuple[float, float]:
+    low, high = robust_limits(values, is_signed=quantity.is_signed)
+    if quantity.kind == "fraction":
+        round_limits = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0) if np.isfinite(values).any() else ()
+        high = next((limit for limit in round_limits if limit >= high), 100.0)
+        low = -high
+    level = chosen_level(settings.colour_limit, quantity)
+    if level is None:
+        return low, high
+    high = unit.convert(level)
+    if not high > 0:
+        raise SettingsError(f"a colour limit must be above zero, not {high:g} {unit.label}")
+    return (-high, high) if quantity.is_signed else (min(low, 0.0), high)
+
+
+def _noise(quantity: Quantity, spectrum: DynamicSpectrum, unit: Unit) -> float:
+    """Return the typical error of a drawn value, where a logarithm turns linear."""
+    if quantity.kind == "snr":
+        return 1.0
+    errors = (spectrum.fraction(quantity.polarization)[1] if quantity.kind == "fraction"
+              else spectrum.errors(quantity.polarization)) * unit.factor
+    errors = errors[np.isfinite(errors)]
+    return float(np.median(errors)) if len(errors) else 0.0
+
+
+def _masked(spectrum: DynamicSpectrum, quantity: Quantity,
+            settings: PlotSettings) -> tuple[DynamicSpectrum, list[Patch]]:
+    """Flag, for this picture only, the cells that the settings' masks hide."""
+    hidden = np.zeros(spectrum.flags.shape[:2], bool)
+    words = []
+    if settings.expected_sign and quantity.polarization == "V" and quantity.kind in (
+            "flux", "fraction"):
+        hidden |= spectrum.values("V") * settings.expected_sign < -settings.sign_tolerance
+        words.append("V < 0" if settings.expected_sign > 0 else "V > 0")
+    level = chosen_level(settings.mask_above, quantity)
+    if level is not None:
+        values = quantity.values(spectrum)
+        unit = unit_of(quantity, spectrum, values, settings)
+        beyond = np.abs(values * unit.factor) > unit.convert(level)
+        hidden |= beyond
+        words.append(f"|{quantity.name}| > {unit.convert(level):.4g} {unit.label}")
+    if not hidden.any():
+        return spectrum, []
+    return spectrum.flag_cells(hidden), [
+        Patch(facecolor=FLAGGED, label=f"masked: {', '.join(words)}")]

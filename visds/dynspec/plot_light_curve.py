@@ -1,0 +1,242 @@
+"""Light curves, and spectra of a single integration: points with error bars."""
+
+from typing import Any
+
+import numpy as np
+from astropy.table import Table
+from matplotlib.colors import Normalize
+
+from visds.core.quantities import Bin
+from visds.dynspec import binning
+from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+from visds.dynspec.plot_cells import frequency_edges, time_edges
+from visds.dynspec.plot_colour import NOT_GIVEN, colour_map
+from visds.dynspec.plot_dynamic_spectrum import frequency_scale, unit_of
+from visds.dynspec.plot_figure import Panel
+from visds.dynspec.plot_marks import (
+    duration_text,
+    is_found_in,
+    mark_gaps,
+    mark_scans,
+    mark_times,
+    span_detections,
+)
+from visds.dynspec.plot_quantity import Quantity, Unit
+from visds.dynspec.plot_settings import PlotSettings
+from visds.dynspec.plot_time_axis import TimeAxis
+
+COLOURS = {"I": "black", "V": "#0072b2", "Q": "#d55e00", "U": "#009e73", "RR": "#cc79a7",
+           "LL": "#56b4e9", "XX": "#cc79a7", "YY": "#56b4e9"}
+POINTS_PER_INCH = 40
+
+
+def draw_light_curve(panel: Panel, spectrum: DynamicSpectrum, quantity: Quantity,
+                     time_axis: TimeAxis, settings: PlotSettings,
+                     detections: Table | None = None, *, is_top: bool = True) -> None:
+    """Draw the light curve of a quantity over the whole band of a spectrum.
+
+    Where points are too many for the paper or their S/N is poor, wider bins are drawn over the
+    faint unbinned points, and the label says so.
+
+    Raises
+    ------
+    SettingsError
+        If the spectrum does not hold the quantity.
+    """
+    axes = panel.axes
+    band = spectrum.sum_channels(binning.whole(len(spectrum.frequency)))
+    band = band.select_times(np.argsort(band.time, kind="stable"))
+    values = quantity.values(band)
+    unit = unit_of(quantity, band, values, settings)
+    is_empty = not np.isfinite(values).any()
+    wide = None if is_empty else _curve_bin(quantity, band, panel.width, settings.curve_bin)
+    extent = [_extent(quantity, band, unit)]
+    words = "no unflagged data" if is_empty else ""
+    if wide is not None:
+        axes.plot(_places(band, time_axis), (values * unit.factor)[:, 0], linestyle="none",
+                  marker=".", markersize=1.5, color="#b0b0b0", zorder=1.5, rasterized=True)
+        fine = duration_text(float(np.median(band.integration)))
+        band = band.sum_times(wide)
+        words = f"{duration_text(float(np.median(band.integration)))} bins (dots: {fine})"
+        extent.append(_extent(quantity, band, unit))
+    by_polarization = (settings.colour_by_polarization and quantity.name == "I"
+                       and "V" in band.polarizations)
+    _draw_points(panel, quantity, band, time_axis, unit, by_polarization=by_polarization)
+    numbered = (detections is not None and settings.mark_detections
+                and any(is_found_in(search, quantity.polarization)
+                        for search in detections["polarization"]))
+    _finish(panel, quantity, unit, np.concatenate(extent), words, settings, numbered=numbered)
+    mark_gaps(axes, time_axis, is_picture=False)
+    mark_scans(panel, time_axis, settings, is_picture=False, is_top=is_top)
+    mark_times(axes, time_axis, settings.mark_time)
+    if numbered:
+        span_detections(axes, time_axis, detections, quantity.polarization, settings.points)
+
+
+def draw_single_integration(panel: Panel, spectrum: DynamicSpectrum, quantity: Quantity,
+                            settings: PlotSettings) -> None:
+    """Draw a quantity of the one integration of a spectrum against frequency.
+
+    Raises
+    ------
+    SettingsError
+        If the spectrum does not hold the quantity.
+    """
+    axes = panel.axes
+    values = quantity.values(spectrum)
+    unit = unit_of(quantity, spectrum, values, settings)
+    scale, name = frequency_scale(spectrum)
+    low, high = frequency_edges(spectrum)
+    colour = COLOURS[quantity.polarization]
+    errors = errors_of(quantity, spectrum)
+    axes.errorbar(spectrum.frequency / scale, (values * unit.factor)[0],
+                  None if errors is None else (errors * unit.factor)[0], linestyle="none",
+                  marker="o", markersize=2.5, elinewidth=0.6, color=colour)
+    axes.set_xlim(low[0] / scale, high[-1] / scale)
+    axes.set_xlabel(f"Frequency ({name})")
+    _finish(panel, quantity, unit, _extent(quantity, spectrum, unit), "", settings)
+    panel.bar.set_visible(False)
+
+
+def errors_of(quantity: Quantity, spectrum: DynamicSpectrum) -> np.ndarray | None:
+    """Return the errors (T,F) of a quantity's values, None if it is an error or a ratio to one."""
+    if quantity.kind == "fraction":
+        return spectrum.fraction(quantity.polarization)[1]
+    if quantity.kind in ("flux", "imaginary"):
+        return spectrum.errors(quantity.polarization)
+    return None
+
+
+def _curve_bin(quantity: Quantity, band: DynamicSpectrum, inches: float,
+               asked: Any) -> binning.Groups | None:
+    """Return the groups of integrations that a readable light curve has, None for all."""
+    if asked == "none":
+        return None
+    if isinstance(asked, Bin):
+        groups = binning.time_groups(band.time, band.integration, band.scan, asked)
+        return groups if len(groups.start) < len(band.time) else None
+    integration = float(np.median(band.integration))
+    readable = _nice_count(int(np.ceil(len(band.time) / (inches * POINTS_PER_INCH))), integration)
+    values, errors = quantity.values(band)[:, 0], errors_of(quantity, band)
+    count = readable
+    if errors is not None:
+        errors = errors[:, 0]
+        ratio = np.abs(values) / errors
+        ratio = ratio[np.isfinite(ratio)]
+        typical = max(float(np.median(ratio)), 0.5) if len(ratio) else 3.0
+        if typical < 3:
+            # A bin of n samples has sqrt(n) times the S/N; 24 bins still show a shape.
+            wanted = min(int(np.ceil((5 / typical) ** 2)), len(band.time) // 24)
+            while wanted > readable:
+                count = _nice_count(wanted, integration)
+                groups = binning.time_groups(band.time, band.integration, band.scan,
+                                             Bin(count=count))
+                if not _hides_structure(groups, values, errors):
+                    break
+                wanted, count = wanted // 2, readable
+    if count <= 1:
+        return None
+    return binning.time_groups(band.time, band.integration, band.scan, Bin(count=count))
+
+
+def _nice_count(count: int, integration: float) -> int:
+    """Return a count of integrations of at least `count` that makes a round duration, if any."""
+    if count <= 1:
+        return count
+    for duration in (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200):
+        samples = duration / integration
+        if count <= samples + 1e-3 <= 2 * count and abs(samples - round(samples)) < 1e-3 * samples:
+            return round(samples)
+    return count
+
+
+def _hides_structure(groups: binning.Groups, values: np.ndarray, errors: np.ndarray) -> bool:
+    """Return whether samples (T) of some bin scatter by more than their errors: a smeared flare."""
+    good = np.isfinite(values) & (errors > 0)
+    weight = np.where(good, 1 / np.where(good, errors, 1.0) ** 2, 0.0)
+    samples, sums = groups.sum(good.astype(int), 0), groups.sum(weight, 0)
+    mean = groups.sum(weight * np.where(good, values, 0.0), 0) / np.where(sums > 0, sums, 1.0)
+    away = np.where(good, values, 0.0) - np.repeat(mean, groups.length)
+    scatter, freedom = groups.sum(weight * away**2, 0), np.maximum(samples - 1, 1)
+    return bool(np.any(scatter - freedom > 5 * np.sqrt(2 * freedom)))
+
+
+def _places(band: DynamicSpectrum, time_axis: TimeAxis) -> np.ndarray:
+    return time_axis.place(np.clip(time_axis.from_utc(band.time), time_axis.start, time_axis.stop))
+
+
+def _draw_points(panel: Panel, quantity: Quantity, band: DynamicSpectrum, time_axis: TimeAxis,
+                 unit: Unit, *, by_polarization: bool) -> None:
+    axes = panel.axes
+    place, colour = _places(band, time_axis), COLOURS[quantity.polarization]
+    values = (quantity.values(band) * unit.factor)[:, 0]
+    errors = errors_of(quantity, band)
+    if errors is not None:
+        axes.errorbar(place, values, (errors * unit.factor)[:, 0], linestyle="none",
+                      elinewidth=0.5, color="#888888" if by_polarization else colour, zorder=2)
+    left, right = time_edges(band, time_axis)
+    apart = np.flatnonzero((np.diff(band.scan) != 0) | (left[1:] - right[:-1] > 1e-6)) + 1
+    axes.plot(np.insert(place, apart, np.nan), np.insert(values, apart, np.nan), linewidth=0.5,
+              color="#888888" if by_polarization else colour, alpha=0.6, zorder=2.2)
+    size = 2.6 if len(place) < 25 * panel.width else 1.8
+    if not by_polarization:
+        axes.plot(place, values, linestyle="none", marker="o", markersize=size,
+                  markeredgewidth=0, color=colour, zorder=2.5)
+        panel.bar.set_visible(False)
+        return
+    panel.bar.set_visible(True)
+    fraction = Quantity("fraction", "V")
+    percent = 100 * fraction.values(band)[:, 0]
+    cells = axes.scatter(place, values, c=percent, s=12, linewidths=0.3,
+                         edgecolors="black", norm=Normalize(-100, 100), zorder=2.5,
+                         cmap=colour_map(fraction, None).with_extremes(bad=NOT_GIVEN),
+                         plotnonfinite=True)
+    bar = axes.figure.colorbar(cells, cax=panel.bar)
+    bar.set_label("V/I (%), grey: I < 5σ" if np.isnan(percent).any() else "V/I (%)")
+    bar.outline.set_linewidth(0.6)
+
+
+def _extent(quantity: Quantity, spectrum: DynamicSpectrum, unit: Unit) -> np.ndarray:
+    """Return values that the vertical axis has to hold: all points, and usual error bars."""
+    values = quantity.values(spectrum)
+    errors = errors_of(quantity, spectrum)
+    values = values * unit.factor
+    if errors is None:
+        kept = values[np.isfinite(values)]
+        return np.append(kept, 0.0)
+    errors = errors * unit.factor
+    good = np.isfinite(values) & np.isfinite(errors)
+    values, errors = values[good], errors[good]
+    if not len(values):
+        return np.zeros(1)
+    # A sample of very few visibilities must not squeeze all others.
+    usual = errors <= 5 * np.median(errors)
+    values, errors = values[usual], errors[usual]
+    return np.concatenate([values - errors, values + errors, [0.0]])
+
+
+def _finish(panel: Panel, quantity: Quantity, unit: Unit, extent: np.ndarray, words: str,
+            settings: PlotSettings, *, numbered: bool = False) -> None:
+    """Set the vertical axis, draw zero and the marked fluxes, and write the label."""
+    axes = panel.axes
+    marks = [level for level in settings.mark_flux
+             if level.name in (None, quantity.name) and quantity.kind == "flux"]
+    places = [unit.convert(level) for level in marks]
+    low, high = float(np.min([*extent, *places])), float(np.max([*extent, *places]))
+    size = (high - low) or 1.0
+    # Room within the panel for the label above all points and detections' numbers below.
+    line = settings.points * 1.4 / 72 / panel.height
+    room = line / (1 - 2 * line) * size
+    below, above = 0.06 * size + numbered * room, 0.06 * size + bool(words) * room
+    if settings.invert_v and quantity.polarization == "V":
+        axes.set_ylim(high + below, low - above)
+    else:
+        axes.set_ylim(low - below, high + above)
+    axes.axhline(0, color="#999999", linewidth=0.5, zorder=1)
+    for place in places:
+        axes.axhline(place, color="black", linewidth=0.8, linestyle=(0, (4, 2)), zorder=1.2)
+    axes.set_ylabel(f"{quantity.label} ({unit.label})" if unit.label else quantity.label)
+    if words:
+        axes.annotate(words, (0, 1), xycoords="axes fraction", xytext=(3, -2),
+                      textcoords="offset points", ha="left", va="top",
+                      fontsize=0.9 * settings.points, color="#444444", zorder=7)

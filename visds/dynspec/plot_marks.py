@@ -1,0 +1,167 @@
+"""Marks on pictures: gaps, breaks, scan edges, detections, times and fluxes."""
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+from astropy.table import Table
+from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from visds.dynspec.plot_cells import frequency_gaps
+from visds.dynspec.plot_figure import Panel
+from visds.dynspec.plot_settings import PlotSettings
+from visds.dynspec.plot_time_axis import TimeAxis
+from visds.dynspec.universal_time import UniversalTime
+
+DETECTION = "#d81b60"
+# Below the cells, so that a cell that is narrower than a pixel is not covered by a gap.
+HATCH = {"facecolor": "white", "edgecolor": "#cccccc", "hatch": "/////", "linewidth": 0,
+         "zorder": 0.5}
+
+
+def label_times(panel: Panel, time_axis: TimeAxis, settings: PlotSettings) -> None:
+    """Set range, ticks and label of a panel's time axis."""
+    axes, points = panel.axes, settings.points
+    letters = 5 if time_axis.length > 600 else 8
+    ticks = time_axis.ticks(panel.width, 0.62 * letters * points / 72)
+    axes.set_xlim(0, time_axis.length)
+    axes.set_xticks(time_axis.place([tick.time for tick in ticks]),
+                    [tick.label for tick in ticks], rotation=settings.tick_rotation)
+    axes.set_xticks(time_axis.place(time_axis.minor_times(ticks)), minor=True)
+    axes.set_xlabel(time_axis.label)
+
+
+def mark_gaps(axes: Axes, time_axis: TimeAxis, *, is_picture: bool) -> None:
+    """Leave gaps in time blank: hatched to scale in pictures, with break marks if shortened."""
+    for before, after in itertools.pairwise(time_axis.runs):
+        low, high = time_axis.place([before.stop, after.start])
+        if high <= low:
+            continue
+        if (low, high) not in time_axis.breaks:
+            if is_picture:
+                axes.axvspan(low, high, **HATCH)
+            continue
+        axes.axvspan(low, high, facecolor="white", linewidth=0, zorder=0.5 if is_picture else 3)
+        for y in (0, 1):
+            axes.plot([low, high], [y, y], transform=axes.get_xaxis_transform(), color="white",
+                      linewidth=2, zorder=5, clip_on=False, solid_capstyle="butt")
+            axes.plot([low, high], [y, y], transform=axes.get_xaxis_transform(), color="black",
+                      linestyle="none", marker=[(-0.4, -1), (0.4, 1)], markersize=5,
+                      markeredgewidth=0.6, zorder=6, clip_on=False)
+
+
+def mark_frequency_gaps(axes: Axes, spectrum, scale: float) -> None:
+    """Hatch the gaps between channels; `scale` is the unit of the axis in Hz."""
+    for low, high in frequency_gaps(spectrum):
+        axes.axhspan(low / scale, high / scale, **HATCH)
+
+
+def mark_scans(panel: Panel, time_axis: TimeAxis, settings: PlotSettings, *, is_picture: bool,
+               is_top: bool) -> None:
+    """Draw a line at scan edges that no gap shows, and number the scans above the top panel."""
+    if settings.scan_edges == "none":
+        return
+    runs, axes = time_axis.runs, panel.axes
+    groups: list[list] = [[runs[0]]]
+    for run in runs[1:]:
+        if run.scan == groups[-1][0].scan and settings.scan_edges == "scans":
+            groups[-1].append(run)
+        else:
+            groups.append([run])
+    colour = "black" if is_picture else "#aaaaaa"
+    # Frames around many short scans would hide them.
+    crowded = panel.width < 0.12 * len(groups)
+    for before, after in itertools.pairwise(groups):
+        sides = time_axis.place([before[-1].stop, after[0].start])
+        # A frame where a gap is seen anyway, dashes where two scans touch.
+        if crowded:
+            break
+        style = "solid" if sides[1] > sides[0] else (0, (4, 3))
+        for side in np.unique(sides):
+            axes.axvline(float(side), color=colour, linewidth=0.5, linestyle=style, zorder=3.5)
+    if not is_top or (len(groups) == 1 and settings.scan_edges == "scans"):
+        return
+    last = -np.inf
+    per_inch = time_axis.length / panel.width
+    for number, group in enumerate(groups):
+        low, high = time_axis.place([group[0].start, group[-1].stop])
+        text = f"scan {group[0].scan}" if number == 0 else str(group[0].scan)
+        half = 0.33 * len(text) * settings.points / 72 * per_inch
+        centre = (low + high) / 2
+        if number == 0:
+            centre = max(centre, half)
+        if centre - half < last:
+            continue
+        last = centre + half
+        axes.annotate(text, (centre, 1), xycoords=axes.get_xaxis_transform(),
+                      xytext=(0, 2), textcoords="offset points", ha="center", va="bottom",
+                      fontsize=0.9 * settings.points, color="#555555", annotation_clip=False)
+
+
+def mark_times(axes: Axes, time_axis: TimeAxis, times: Sequence[UniversalTime]) -> None:
+    """Draw a vertical line at each time (UTC) that lies in the data's range."""
+    margin = 1.0
+    for moment in times:
+        for utc in moment.between(time_axis.start - margin, time_axis.stop + margin):
+            place = float(time_axis.place(time_axis.from_utc(utc)))
+            if np.isfinite(place):
+                axes.axvline(place, color="black", linewidth=0.8, linestyle=(0, (1, 1.2)),
+                             zorder=4, path_effects=_outline(1.8))
+
+
+def outline_detections(axes: Axes, time_axis: TimeAxis, detections: Table, polarization: str,
+                       scale: float, points: float) -> None:
+    """Draw a numbered box around each detection of a polarization; `scale` of the axis in Hz."""
+    for number, low, high, row in _placed(detections, time_axis):
+        if not is_found_in(row["polarization"], polarization):
+            continue
+        bottom, top = row["band_low"] / scale, row["band_high"] / scale
+        axes.add_patch(Rectangle((low, bottom), high - low, top - bottom, fill=False,
+                                 edgecolor="black", linewidth=0.8, zorder=4,
+                                 path_effects=_outline(1.8)))
+        if len(detections) <= 50:
+            axes.annotate(str(number), (high, top), xytext=(2, -1), textcoords="offset points",
+                          ha="left", va="top", fontsize=0.9 * points, zorder=5,
+                          annotation_clip=True, path_effects=_outline(1.4))
+
+
+def span_detections(axes: Axes, time_axis: TimeAxis, detections: Table, polarization: str,
+                    points: float) -> None:
+    """Shade the time of each detection of a polarization in a light curve, and number it."""
+    for number, low, high, row in _placed(detections, time_axis):
+        if not is_found_in(row["polarization"], polarization):
+            continue
+        axes.axvspan(low, high, facecolor=DETECTION, alpha=0.15, linewidth=0, zorder=0.5)
+        if len(detections) <= 50:
+            axes.annotate(str(number), ((low + high) / 2, 0), xycoords=axes.get_xaxis_transform(),
+                          xytext=(0, 1.5), textcoords="offset points", ha="center", va="bottom",
+                          fontsize=0.9 * points, color=DETECTION)
+
+
+def is_found_in(search: str, polarization: str) -> bool:
+    """Return whether a detection's `search` (I, +V or -V) is one in a polarization."""
+    return str(search).lstrip("+-") == polarization
+
+
+def _placed(detections: Table, time_axis: TimeAxis):
+    """Yield number, both sides along the paper, and row of the detections within the axis."""
+    for number, row in enumerate(detections, start=1):
+        ends = time_axis.from_utc(np.array([float(row["start"]), float(row["stop"])]))
+        if ends[1] < time_axis.start or ends[0] > time_axis.stop:
+            continue
+        low, high = time_axis.place(np.clip(ends, time_axis.start, time_axis.stop))
+        yield number, float(low), float(high), row
+
+
+def _outline(width: float) -> list:
+    return [patheffects.withStroke(linewidth=width, foreground="white")]
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration in words for a label: ``10 s``, ``2 min`` or ``1.5 h``."""
+    for size, unit in ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms")):
+        if seconds >= 1.5 * size or unit == "ms" or (
+                seconds >= size and abs(seconds / size - round(seconds / size)) < 1e-6):
+            return f"{seconds / size:.3g} {unit}"

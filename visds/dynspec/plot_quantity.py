@@ -1,0 +1,173 @@
+"""What a picture shows: a quantity of a dynamic spectrum by its name, its values and its unit."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from visds.core.errors import SettingsError
+from visds.dynspec.brightness import brightness_temperature
+from visds.dynspec.dynamic_spectrum import STOKES, DynamicSpectrum
+from visds.dynspec.levels import Level
+
+HANDS = ("RR", "LL", "XX", "YY")
+SYNTAX = "I, Q, U, V, RR, LL, XX, YY, V/I, imaginary:V, sigma:V or snr:V"
+_KINDS = {"imaginary": "imaginary part of", "sigma": "sigma of", "snr": "S/N of"}
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A quantity per cell: `kind` flux, fraction, imaginary, sigma or snr of a `polarization`."""
+
+    kind: str
+    polarization: str
+
+    @property
+    def name(self) -> str:
+        """What a user writes: ``V``, ``V/I`` or ``snr:V``."""
+        if self.kind == "flux":
+            return self.polarization
+        if self.kind == "fraction":
+            return f"{self.polarization}/I"
+        return f"{self.kind}:{self.polarization}"
+
+    @property
+    def file_name(self) -> str:
+        """The stem of its picture: ``dynspec_V``, ``dynspec_VI`` or ``snr_V``."""
+        if self.kind in ("flux", "fraction"):
+            return f"dynspec_{self.name.replace('/', '')}"
+        return f"{self.kind}_{self.polarization}"
+
+    @property
+    def label(self) -> str:
+        """The words beside its axis, without the unit."""
+        stokes = f"Stokes {self.polarization}" if self.polarization in STOKES \
+            else self.polarization
+        return {"flux": stokes, "fraction": self.name, "imaginary": f"Im({stokes})",
+                "sigma": f"σ of {stokes}", "snr": f"S/N of {stokes}"}[self.kind]
+
+    @property
+    def is_flux(self) -> bool:
+        """Whether it has the unit of a flux density."""
+        return self.kind in ("flux", "imaginary", "sigma")
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether zero is the middle of its scale."""
+        return self.kind in ("fraction", "imaginary", "snr") or self.polarization in ("Q", "U", "V")
+
+    def values(self, spectrum: DynamicSpectrum) -> np.ndarray:
+        """Return the values (T,F): Jy, a fraction or a ratio; NaN where flagged or not given.
+
+        Raises
+        ------
+        SettingsError
+            If the spectrum does not hold the polarization.
+        """
+        check_held(self.name, self.polarization, spectrum)
+        if self.kind == "flux":
+            return spectrum.values(self.polarization)
+        if self.kind == "sigma":
+            return spectrum.errors(self.polarization)
+        if self.kind == "snr":
+            sigma = spectrum.errors(self.polarization)
+            return spectrum.values(self.polarization) / np.where(sigma > 0, sigma, np.nan)
+        if self.kind == "imaginary":
+            return spectrum.residual[..., spectrum.index(self.polarization)]
+        check_held(self.name, "I", spectrum)
+        return spectrum.fraction(self.polarization)[0]
+
+
+def quantity(text: str) -> Quantity:
+    """Return the quantity called `text`; ``imaginary``, ``sigma`` and ``snr`` alone are of I.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such quantity.
+    """
+    text = str(text).strip()
+    kind, colon, of = text.partition(":")
+    if kind in _KINDS:
+        of = of or "I"
+        if of in STOKES or (of in HANDS and kind != "imaginary"):
+            return Quantity(kind, of)
+    elif not colon and text in STOKES + HANDS:
+        return Quantity("flux", text)
+    elif re.fullmatch(r"[QUV]/I", text):
+        return Quantity("fraction", text[0])
+    raise SettingsError(f"'{text}' is not a quantity, which is {SYNTAX}")
+
+
+def check_held(name: str, polarization: str, spectrum: DynamicSpectrum) -> None:
+    """Raise SettingsError if a spectrum does not hold a polarization that `name` needs."""
+    held = list(spectrum.polarizations)
+    if spectrum.has_parallel_pair:
+        held += list(spectrum.parallel_hands)
+    if polarization not in held:
+        raise SettingsError(f"'{name}' needs {polarization}, which is not in this spectrum (it "
+                            f"holds {', '.join(held)})")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit of drawing: `label` for the axis and the `factor` (scalar or F) from Jy to it."""
+
+    label: str
+    factor: np.ndarray | float
+    base: str = ""
+
+    def convert(self, level: Level) -> float:
+        """Return a level in this unit.
+
+        Raises
+        ------
+        SettingsError
+            If its unit does not fit.
+        """
+        if not level.unit:
+            return level.value * (100 if self.label == "%" else 1)
+        if level.unit == "K" and self.base == "K":
+            return level.value * float(self.per_kelvin)
+        if level.unit == "Jy" and self.base == "Jy":
+            return level.value * float(self.factor)
+        raise SettingsError(f"a level in {level.unit} does not fit a picture in "
+                            f"{self.label or 'pure numbers'}")
+
+    @property
+    def per_kelvin(self) -> float:
+        """What one K is in this unit of brightness temperature, e.g. 1e-9 if it is 10^9 K."""
+        power = re.search(r"\^\{(\d+)\}", self.label)
+        return 10.0 ** -int(power[1]) if power else 1.0
+
+
+def drawing_unit(quantity: Quantity, peak: float, *, flux_unit: str,
+                 frequency: np.ndarray | float, radius_solar: float | None = None,
+                 distance_pc: float | None = None) -> Unit:
+    """Return the unit in which a quantity is drawn, its typical largest value being `peak` (Jy).
+
+    `frequency` (F or scalar) in Hz, radius and distance are needed for brightness temperature.
+
+    Raises
+    ------
+    SettingsError
+        If the unit is K and the star's radius or distance is not given.
+    """
+    if quantity.kind == "fraction":
+        return Unit("%", 100.0)
+    if not quantity.is_flux:
+        return Unit("", 1.0)
+    if flux_unit == "K":
+        if radius_solar is None or distance_pc is None:
+            raise SettingsError("brightness temperature (--flux-unit K) needs --stellar-radius "
+                                "and --stellar-distance")
+        kelvin = brightness_temperature(1.0, frequency, radius_solar=radius_solar,
+                                        distance_pc=distance_pc)
+        power = 3 * int(np.floor(np.log10(max(peak * np.mean(kelvin), 1.0)) / 3))
+        if not power:
+            return Unit("K", kelvin, "K")
+        return Unit(rf"$10^{{{power}}}$ K", kelvin / 10.0**power, "K")
+    if flux_unit == "auto":
+        flux_unit = "Jy" if peak >= 1 else "mJy" if peak >= 1e-3 else "uJy"
+    return {"Jy": Unit("Jy", 1.0, "Jy"), "mJy": Unit("mJy", 1e3, "Jy"),
+            "uJy": Unit("µJy", 1e6, "Jy")}[flux_unit]

@@ -1,0 +1,214 @@
+"""How pictures look: the settings of all drawing."""
+
+import dataclasses
+import difflib
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+
+from visds.core.errors import SettingsError
+from visds.core.quantities import time_bin
+from visds.core.settings import setting
+from visds.dynspec.levels import SYNTAX as LEVEL_SYNTAX
+from visds.dynspec.levels import Level, flux_density, level
+from visds.dynspec.plot_quantity import SYNTAX as QUANTITY_SYNTAX
+from visds.dynspec.plot_quantity import quantity
+from visds.dynspec.universal_time import SYNTAX as TIME_SYNTAX
+from visds.dynspec.universal_time import UniversalTime, universal_time
+
+WIDTHS = {"single": 3.5, "double": 7.0}
+OTHER_PLOTS = ("lightcurve", "overview")
+
+
+def _plot(text: str) -> str:
+    if text in OTHER_PLOTS:
+        return text
+    try:
+        return quantity(text).name
+    except SettingsError:
+        raise SettingsError(f"'{text}' is not a plot, which is {QUANTITY_SYNTAX}, "
+                            f"{' or '.join(OTHER_PLOTS)}") from None
+
+
+def _width(text: Any) -> float:
+    if text in WIDTHS:
+        return WIDTHS[text]
+    return _between(text, 2.0, 40.0, "a width in inches from 2 to 40, or single or double")
+
+
+def _positive(text: Any) -> float:
+    return _between(text, 0.0, math.inf, "a number above zero")
+
+
+def _resolution(text: Any) -> int:
+    return int(_between(text, 30, 1200, "pixels per inch from 30 to 1200"))
+
+
+def _level(text: Any) -> Level:
+    found = level(text)
+    return found if found.name is None else dataclasses.replace(found,
+                                                                name=quantity(found.name).name)
+
+
+def _label_size(text: Any) -> float:
+    return _between(text, 3, 30, "a size in points from 3 to 30")
+
+
+def _rotation(text: Any) -> float:
+    return _between(text, -90.001, 90, "an angle from -90 to 90 degrees")
+
+
+def _between(text: Any, low: float, high: float, expected: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not low < value <= high or not math.isfinite(value):
+        raise SettingsError(f"'{text}' is not {expected}")
+    return value
+
+
+def _sign(text: Any) -> int:
+    if str(text) not in ("-1", "1", "+1"):
+        raise SettingsError(f"'{text}' is not a sign, +1 or -1")
+    return int(text)
+
+
+def _colour_map(text: str) -> str:
+    if text not in matplotlib.colormaps:
+        near = difflib.get_close_matches(text, list(matplotlib.colormaps), n=1)
+        raise SettingsError(f"'{text}' is not a matplotlib colour map"
+                            + (f"; did you mean '{near[0]}'?" if near else ""))
+    return text
+
+
+def _curve(text: str) -> str:
+    found = quantity(text)
+    if found.kind != "flux":
+        raise SettingsError(f"'{text}' is not a polarization (I, Q, U, V, RR, LL, XX, YY)")
+    return found.name
+
+
+def _tag(text: str) -> str:
+    if "/" in text or not text.strip():
+        raise SettingsError(f"'{text}' cannot be a part of a file name")
+    return text
+
+
+def _curve_bin(text: str) -> Any:
+    return text if text in ("auto", "none") else time_bin(text)
+
+
+@dataclass(frozen=True)
+class PlotSettings:
+    """How dynamic spectra and light curves are drawn."""
+
+    plots: tuple[str, ...] = setting(
+        None, f"pictures to draw: {QUANTITY_SYNTAX}, lightcurve, overview (default: I, V, V/I, "
+        "lightcurve and overview, as far as the data hold them)", parse=_plot, many=True,
+        metavar="PLOT")
+    picture_format: tuple[str, ...] = setting(
+        ("png",), "files to write for each picture", many=True, choices=("png", "pdf"))
+    picture_width: float = setting(
+        "double", "width in inches, or single (3.5) or double (7): the columns of a journal",
+        parse=_width, metavar="INCHES")
+    picture_height: float | None = setting(
+        None, "height in inches instead of the usual one", parse=_positive, metavar="INCHES")
+    picture_resolution: int = setting(
+        "200", "pixels per inch", parse=_resolution, metavar="DPI")
+    label_size: float | None = setting(
+        None, "size of the letters in points (default: 8, or 7 in a picture narrower than 5 "
+        "inches)", parse=_label_size, metavar="POINTS")
+    tick_rotation: float = setting(
+        "0", "angle of the labels on the time axis in degrees", parse=_rotation,
+        metavar="DEGREES")
+    plot_title: str | None = setting(
+        None, "text above the picture instead of target, telescope and band")
+    plot_tag: str | None = setting(None, "text to append to the names of the files", parse=_tag)
+    flux_unit: str = setting(
+        "auto", "unit of flux density; K is brightness temperature",
+        choices=("auto", "Jy", "mJy", "uJy", "K"))
+    stellar_radius: float | None = setting(
+        None, "radius of the star in solar radii, for brightness temperature", parse=_positive,
+        metavar="RADIUS")
+    stellar_distance: float | None = setting(
+        None, "distance of the star in pc, for brightness temperature", parse=_positive,
+        metavar="PC")
+    time_axis: str = setting(
+        "ut", "UTC, time since the first integration, or TDB at the barycentre",
+        choices=("ut", "elapsed", "barycentre"))
+    time_unit: str = setting(
+        "auto", "unit of elapsed time", choices=("auto", "s", "min", "h", "d"))
+    gaps: str = setting(
+        "compressed", "gaps between scans shortened and marked, or drawn to scale",
+        choices=("compressed", "scale"))
+    scan_edges: str = setting(
+        "scans", "which edges to mark and number: scans, every gap in the data too, or none",
+        choices=("scans", "gaps", "none"))
+    colour_scale: str = setting(
+        "linear", "how colour follows the value; signed quantities are symmetric in all of them",
+        choices=("linear", "power", "log"))
+    colour_power: float = setting(
+        "0.5", "exponent of the power scale", parse=_positive, metavar="EXPONENT")
+    colour_limit: tuple[Level, ...] = setting(
+        None, f"upper end of the colour scale (default: from percentiles), e.g. {LEVEL_SYNTAX}",
+        parse=_level, many=True, metavar="LEVEL")
+    colour_map: str | None = setting(
+        None, "matplotlib colour map instead of the colour-blind-safe default",
+        parse=_colour_map, metavar="NAME")
+    interpolation: str = setting(
+        "none", "interpolation of the picture between cells; none shows the cells",
+        choices=("none", "bilinear", "bicubic", "gaussian"))
+    invert_v: bool = setting(False, "draw negative V upwards, in light curve and colour bar")
+    expected_sign: int | None = setting(
+        None, "mask V of the other sign in pictures of V and V/I (+1 or -1); data and light "
+        "curves are not touched", parse=_sign, metavar="SIGN")
+    sign_tolerance: float = setting(
+        "0Jy", "V of the other sign up to this flux density is not masked", parse=flux_density,
+        metavar="FLUX")
+    mask_above: tuple[Level, ...] = setting(
+        None, f"mask samples whose absolute value is above a level, e.g. {LEVEL_SYNTAX}",
+        parse=_level, many=True, metavar="LEVEL")
+    curves: tuple[str, ...] = setting(
+        None, "polarizations of the light curve (default: I and V, as far as the data hold them)",
+        parse=_curve, many=True, metavar="POL")
+    curve_bin: Any = setting(
+        "auto", "bin of the light curve: auto (wider where the S/N is poor), none, a duration "
+        "or a count of integrations", parse=_curve_bin, metavar="BIN")
+    colour_by_polarization: bool = setting(False, "colour the light curve of I by V/I")
+    mark_time: tuple[UniversalTime, ...] = setting(
+        None, f"draw vertical lines at these times in UTC, e.g. {TIME_SYNTAX}",
+        parse=universal_time, many=True, metavar="TIME")
+    mark_flux: tuple[Level, ...] = setting(
+        None, "draw horizontal lines at these flux densities in the light curve, e.g. 5mJy (in "
+        "all curves) or V=-3mJy", parse=_level, many=True, metavar="LEVEL")
+    mark_detections: bool = setting(True, "outline and number the detections")
+
+    @property
+    def points(self) -> float:
+        """Size of the letters in points."""
+        return self.label_size or (8.0 if self.picture_width >= 5 else 7.0)
+
+
+def plot_settings(**written: Any) -> PlotSettings:
+    """Return settings from values as a user writes them, e.g. ``colour_limit="V=5mJy"``.
+
+    Raises
+    ------
+    SettingsError
+        For an unknown option (the nearest is named) or an unusable value.
+    """
+    known = {field.name: field.metadata["option"] for field in dataclasses.fields(PlotSettings)}
+    parsed = {}
+    for name, value in written.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            raise SettingsError(f"'{name}' is not an option of drawing" + (
+                f"; did you mean '{near[0]}'?" if near else f", which are {', '.join(known)}"))
+        try:
+            parsed[name] = known[name].parsed(value)
+        except (SettingsError, TypeError, ValueError) as error:
+            raise SettingsError(f"{name}: {error}") from error
+    return PlotSettings(**parsed)

@@ -1,0 +1,234 @@
+"""The time axis: where a time lies on the paper, gaps to scale or shortened, honest labels."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from visds.core.errors import SettingsError
+from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+from visds.dynspec.universal_time import date_text
+
+DAY = 86400.0
+STEPS = np.array([1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120,
+                  300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000,
+                  864000])
+UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": DAY}
+BREAK = 0.025  # width of a shortened gap as a fraction of the time that holds data
+
+
+@dataclass(frozen=True)
+class Run:
+    """Integrations without a gap: first and last edge (MJD of the axis) and the scan's number."""
+
+    start: float
+    stop: float
+    scan: int
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A labelled place: `time` is the MJD of the axis."""
+
+    time: float
+    label: str
+
+
+class TimeAxis:
+    """The map from time to a coordinate along the paper, in seconds with shortened gaps.
+
+    Parameters
+    ----------
+    spectrum : DynamicSpectrum
+        Or a light curve: what has time, time_barycentre (T, d), integration (T, s) and scan (T).
+    kind : str
+        ``ut`` (MJD UTC), ``elapsed`` (since the first edge) or ``barycentre`` (MJD TDB).
+    compress : bool
+        Whether long gaps are shortened.
+    unit : str
+        Of elapsed time: s, min, h, d or auto.
+
+    Attributes
+    ----------
+    runs : list of Run
+        In order of time.
+    breaks : list of pairs
+        The shortened gaps, as coordinates of their two sides.
+
+    Raises
+    ------
+    SettingsError
+        If the times at the barycentre are asked for and not known.
+    """
+
+    def __init__(self, spectrum: DynamicSpectrum, *, kind: str = "ut", compress: bool = True,
+                 unit: str = "auto"):
+        if kind == "barycentre" and not np.isfinite(spectrum.time_barycentre).all():
+            raise SettingsError("times at the barycentre are not known for this spectrum")
+        self.kind = kind
+        order = np.argsort(spectrum.time, kind="stable")
+        self._utc = spectrum.time[order]
+        self._shift = (spectrum.time_barycentre - spectrum.time)[order]
+        time = self.from_utc(self._utc)
+        self.runs = _runs(time, spectrum.integration[order] / DAY, spectrum.scan[order])
+        self.start, self.stop = self.runs[0].start, max(run.stop for run in self.runs)
+        self._day = np.floor(self.start)
+        length = self.stop - self.start
+        self.unit = unit if unit != "auto" else _elapsed_unit(length * DAY)
+        self.breaks: list[tuple[float, float]] = []
+        self._lay_out(compress)
+
+    def from_utc(self, mjd: np.ndarray | float) -> np.ndarray:
+        """Return times of this axis (MJD) from MJD UTC."""
+        if self.kind != "barycentre":
+            return np.asarray(mjd, float)
+        return mjd + np.interp(mjd, self._utc, self._shift)
+
+    def place(self, time: np.ndarray | float) -> np.ndarray:
+        """Return the coordinate of times of this axis (MJD); NaN outside the data's range."""
+        return np.interp(time, self._time_knots, self._place_knots, left=np.nan, right=np.nan)
+
+    @property
+    def length(self) -> float:
+        """The whole coordinate's length in s."""
+        return float(self._place_knots[-1])
+
+    @property
+    def label(self) -> str:
+        """What stands under the axis."""
+        if self.kind == "elapsed":
+            return f"Time since {date_text(self.start)} {_clock(self.start, 1.0)} UTC ({self.unit})"
+        frame = "UTC" if self.kind == "ut" else "TDB at the barycentre"
+        if self.spans_days:
+            return f"Time ({frame})"
+        return f"Time on {date_text(self.start)} ({frame})"
+
+    @property
+    def spans_days(self) -> bool:
+        """Whether the labels need dates."""
+        return self.kind != "elapsed" and np.floor(self.stop - 1e-9) > self._day
+
+    def ticks(self, inches: float, label_inches: float) -> list[Tick]:
+        """Return the ticks for an axis of `inches` whose labels are some `label_inches` wide.
+
+        Ticks have one step, the finest for which no two labels touch. Where gaps are shortened
+        and runs too short for two labels, each run gets its roundest time instead, if there is
+        room for it.
+        """
+        room = 1.6 * label_inches * self.length / inches
+        steps = STEPS if self.kind != "elapsed" else _elapsed_steps(UNITS[self.unit])
+        spans = [(run.start, run.stop) for run in self.runs] if self.breaks \
+            else [(self.start, self.stop)]
+        step = next((s for s in steps if s >= room), steps[-1])
+        if max(stop - start for start, stop in spans) * DAY >= 2 * step:
+            times = np.concatenate([self._multiples(step, *span) for span in spans])
+            labelled = [(time, step) for time in times]
+        else:
+            labelled = [self._roundest(steps, *span) for span in spans]
+        ticks: list[Tick] = []
+        last = dated = -np.inf
+        for time, step in labelled:
+            place = float(self.place(np.clip(time, self.start, self.stop)))
+            if place - last >= room:
+                ticks.append(Tick(time, self._tick_label(time, step, dated)))
+                last, dated = place, np.floor(time + 1e-9)
+        return ticks
+
+    def _multiples(self, step: float, start: float, stop: float) -> np.ndarray:
+        """Return the times (MJD) from start to stop that are multiples of a step in s."""
+        zero = self.start if self.kind == "elapsed" else self._day
+        first = np.ceil((start - zero) * DAY / step - 1e-6)
+        last = np.floor((stop - zero) * DAY / step + 1e-6)
+        return zero + np.arange(first, last + 1) * step / DAY
+
+    def _roundest(self, steps: np.ndarray, start: float, stop: float) -> tuple[float, float]:
+        """Return the time within a run that is the multiple of the longest step, and that step."""
+        for step in steps[::-1]:
+            times = self._multiples(step, start, stop)
+            if len(times):
+                return float(times[len(times) // 2]), float(step)
+        return start, float(steps[0])
+
+    def minor_times(self, ticks: Sequence[Tick]) -> np.ndarray:
+        """Return times between the labelled ticks, within runs, for unlabelled ticks."""
+        if len(ticks) < 2:
+            return np.array([])
+        step = np.min(np.diff([tick.time for tick in ticks])) * DAY
+        parts = {1: 5, 2: 4, 5: 5, 15: 3, 3: 3, 6: 6}.get(_leading(step), 5)
+        fine = step / parts / DAY
+        zero = ticks[0].time
+        times = [zero + fine * np.arange(np.ceil((run.start - zero) / fine),
+                                         np.floor((run.stop - zero) / fine) + 1)
+                 for run in self.runs]
+        return np.concatenate(times)
+
+    def _tick_label(self, time: float, step: float, dated: float) -> str:
+        if self.kind == "elapsed":
+            return f"{(time - self.start) * DAY / UNITS[self.unit]:.6g}"
+        clock = _clock(time, step)
+        if self.spans_days and np.floor(time + 1e-9) > dated:
+            return f"{clock}\n{date_text(time + 1e-9, year=False)}"
+        return clock
+
+    def _lay_out(self, compress: bool) -> None:
+        gaps = [(a.stop, b.start) for a, b in itertools.pairwise(self.runs)
+                if b.start > a.stop]
+        data = (self.stop - self.start) - sum(after - before for before, after in gaps)
+        short = min(BREAK, 0.3 / max(len(gaps), 1)) * data
+        times, places = [self.start], [0.0]
+        for before, after in gaps:
+            shortened = compress and after - before > 1.5 * short
+            width = short if shortened else after - before
+            times += [before, after]
+            places.append(places[-1] + (before - times[-3]))
+            places.append(places[-1] + width)
+            if shortened:
+                self.breaks.append((places[-2] * DAY, places[-1] * DAY))
+        times.append(self.stop)
+        places.append(places[-1] + (self.stop - times[-2]))
+        self._time_knots, self._place_knots = np.array(times), np.array(places) * DAY
+
+
+def _runs(time: np.ndarray, width: np.ndarray, scan: np.ndarray) -> list[Run]:
+    """Return the runs of ordered times (T, MJD) with widths (T, d)."""
+    start, stop = time - width / 2, time + width / 2
+    # Recorded lengths and spacings differ a little; less than half an integration is no gap.
+    gap = start[1:] - stop[:-1] > 0.5 * np.minimum(width[1:], width[:-1])
+    first = np.append(0, np.flatnonzero(gap | (np.diff(scan) != 0)) + 1)
+    last = np.append(first[1:], len(time)) - 1
+    runs: list[Run] = []
+    for i, j in zip(first, last, strict=True):
+        touches = runs and not gap[i - 1]
+        begin = runs[-1].stop if touches else start[i]
+        runs.append(Run(float(begin), float(max(stop[j], begin)), int(scan[i])))
+    return runs
+
+
+def _clock(mjd: float, step: float) -> str:
+    decimals = int(max(0, np.ceil(-np.log10(step) - 1e-9)))
+    seconds = np.round((mjd - np.floor(mjd + 1e-9)) * DAY, decimals)
+    hour, rest = divmod(max(seconds, 0.0), 3600)
+    minute, second = divmod(rest, 60)
+    if step >= 60:
+        return f"{int(hour):02d}:{round(minute + second / 60):02d}"
+    width = 2 if not decimals else 3 + decimals
+    return f"{int(hour):02d}:{int(minute):02d}:{second:0{width}.{decimals}f}"
+
+
+def _elapsed_unit(seconds: float) -> str:
+    return "s" if seconds < 600 else "min" if seconds < 3 * 3600 else "h" if seconds < 3 * DAY \
+        else "d"
+
+
+def _elapsed_steps(unit: float) -> np.ndarray:
+    decades = 10.0 ** np.arange(-4, 6)
+    return np.sort(np.concatenate([decades, 2 * decades, 5 * decades])) * unit
+
+
+def _leading(step: float) -> int:
+    """Return the number of seconds, minutes, hours or days of a step, 1, 2, 5, 15 ... ."""
+    for unit in (DAY, 3600.0, 60.0, 1.0):
+        if step >= unit * 0.999:
+            return round(float(step / unit))
+    return round(float(step / 10 ** np.floor(np.log10(step))))
