@@ -198,3 +198,17 @@ def stored_key(path: str | os.PathLike, record: type[Record]) -> str | None:
             return file.attrs.get("key")
     except FormatError:
         return None
+
+
+def format_table(record: type[Record]) -> str:
+    """Return the arrays and attributes of a record as Markdown, for docs/formats.md."""
+    lines = ["| array | axes | type | unit | meaning |", "|---|---|---|---|---|"]
+    lines += [f"| `{name}` | {','.join(spec.axes)} | {spec.dtype.name} | {spec.unit or '–'} | "
+              f"{_cell(spec.meaning)} |" for name, spec in record.array_specs().items()]
+    lines += ["", "| attribute | meaning |", "|---|---|"]
+    lines += [f"| `{name}` | {_cell(meaning)} |" for name, meaning in record.attribute_names().items()]
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
