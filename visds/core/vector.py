@@ -23,6 +23,11 @@ That spares the compiler its checks at run time. NaN and infinity are handled as
 """
 
 
+def given(dtype: numba.types.Type, axes: int) -> numba.types.Array:
+    """Return the type of a contiguous array that a kernel reads; the array may be read-only."""
+    return numba.types.Array(dtype, axes, "C", readonly=True)
+
+
 @numba.njit(nogil=True, error_model="numpy")
 def turn(turns: float) -> tuple[float, float]:
     """Return cosine and sine of 2 pi `turns`, to 3e-11, for up to 2^51 turns either way.

@@ -7,33 +7,30 @@ their sum and half their difference. So the two Stokes parameters of a pair alwa
 same samples with the same weights, and neither a flag nor a weight in one hand can fake the other.
 
 How it is fast: the visibilities of `_ROWS` baselines and `_BLOCK` channels are sorted into planes,
-one for each real and imaginary part, that stay in the first-level cache together with the sums;
-on planes every loop runs along channels and the compiler makes vector code of it. Distances
-between planes are constants: otherwise the compiler would have to suspect that they overlap.
+one for each real and imaginary part, that stay in the cache; there every loop runs along channels
+and becomes vector code, and the sums are fetched and stored once for all rows. Where no row of a
+block has a flag, the sums of the weights are the same for all channels and added once. Planes lie
+at constant distances, or the compiler would have to suspect that they overlap.
 """
 
 from dataclasses import dataclass
 
 import numba
 import numpy as np
+from numba import float32, float64, int64, uint8, void
 
 from visds.core.flags import Flag
-from visds.core.phase import turn
-
-LIGHT_SPEED = 299792458.0
-"""Speed of light in m/s."""
+from visds.core.sky import LIGHT_SPEED
+from visds.core.vector import given, turn, vector_kernel
 
 _ROWS = 4
-_BLOCK = 64
+_BLOCK = 128
 # The sums of a pair: real and imaginary parts of its first and second correlation, ...
 _WV, _W2V, _W2V2, _PRODUCT, _W, _W2, _COVARIANCE, _COUNT = 0, 4, 8, 10, 11, 12, 13, 14
 _SUMS = 15
 
 _NOT_FINITE = np.uint8(Flag.NOT_FINITE)
 _ZERO_WEIGHT = np.uint8(Flag.ZERO_WEIGHT)
-# The bits of a float32 without its sign, and those of infinity: NaN and infinity are not below.
-_MAGNITUDE = np.uint32(0x7FFFFFFF)
-_INFINITE = np.uint32(0x7F800000)
 _EVERY_BYTE = np.uint64(0x0101010101010101)
 
 
@@ -82,6 +79,12 @@ def average(visibility: np.ndarray, flags: np.ndarray, weight: np.ndarray, pairs
         Channel centres; need not be equidistant.
     """
     T, B, F, P = visibility.shape
+    if P > 4 or flags.shape != visibility.shape or weight.shape not in (
+            visibility.shape, (T, B, 1, P)) or len(frequency) != F or (
+            path is not None and path.shape != (T, B)) or not np.all(pairs < P):
+        raise ValueError(f"visibilities {visibility.shape}, flags {flags.shape}, weights "
+                         f"{weight.shape}, pairs {np.shape(pairs)}, frequencies "
+                         f"{np.shape(frequency)} do not belong together")
     lanes = np.ascontiguousarray(visibility).view(np.float32).reshape(T, B, F * P * 2)
     bits = np.ascontiguousarray(flags, np.uint8).reshape(T, B, F * P)
     paths = np.zeros((0, B)) if path is None else np.ascontiguousarray(path, np.float64)
@@ -103,67 +106,54 @@ def average(visibility: np.ndarray, flags: np.ndarray, weight: np.ndarray, pairs
                     flag_counts=flag_counts)
 
 
-_helper = numba.njit(nogil=True, error_model="numpy", forceinline=True,
-                     fastmath={"contract", "nsz"})
-
-
-@_helper
-def _sort(lanes, L, width, planes, r):
-    """Write lanes[f * L + k] to planes[r, k, f].
-
-    Written out, with loads before stores, it becomes wide loads and shuffles.
-    """
+@vector_kernel
+def _sort(lanes, t, b, L, start, width, planes, r):
+    """Write the lanes L * f + k of a row to planes k, channels f."""
+    row = lanes[t, b, L * start:]
+    out = planes[r * 8 * _BLOCK:]
     if L == 8:
         for f in range(width):
-            a, b, c, d = lanes[8 * f], lanes[8 * f + 1], lanes[8 * f + 2], lanes[8 * f + 3]
-            p, q, s, t = lanes[8 * f + 4], lanes[8 * f + 5], lanes[8 * f + 6], lanes[8 * f + 7]
-            planes[r, 0, f], planes[r, 1, f], planes[r, 2, f], planes[r, 3, f] = a, b, c, d
-            planes[r, 4, f], planes[r, 5, f], planes[r, 6, f], planes[r, 7, f] = p, q, s, t
+            for k in range(8):
+                out[k * _BLOCK + f] = row[8 * f + k]
     elif L == 4:
         for f in range(width):
-            a, b, c, d = lanes[4 * f], lanes[4 * f + 1], lanes[4 * f + 2], lanes[4 * f + 3]
-            planes[r, 0, f], planes[r, 1, f], planes[r, 2, f], planes[r, 3, f] = a, b, c, d
-    elif L == 2:
-        for f in range(width):
-            a, b = lanes[2 * f], lanes[2 * f + 1]
-            planes[r, 0, f], planes[r, 1, f] = a, b
+            for k in range(4):
+                out[k * _BLOCK + f] = row[4 * f + k]
     else:
         for f in range(width):
             for k in range(L):
-                planes[r, k, f] = lanes[L * f + k]
+                out[k * _BLOCK + f] = row[L * f + k]
 
 
-@_helper
+@vector_kernel
 def _turn_row(planes, r, P, path, wavenumber, start, width, cosine, sine):
     """Multiply a row with exp(-2 pi i path wavenumber)."""
+    wave = wavenumber[start:]
     for f in range(width):
-        c, s = turn(path * wavenumber[start + f])
+        c, s = turn(path * wave[f])
         cosine[f], sine[f] = c, s
     for p in range(P):
+        real = planes[(r * 8 + 2 * p) * _BLOCK:]
         for f in range(width):
-            x, y = planes[r, 2 * p, f], planes[r, 2 * p + 1, f]
-            planes[r, 2 * p, f] = x * cosine[f] + y * sine[f]
-            planes[r, 2 * p + 1, f] = y * cosine[f] - x * sine[f]
+            x, y = real[f], real[_BLOCK + f]
+            real[f] = x * cosine[f] + y * sine[f]
+            real[_BLOCK + f] = y * cosine[f] - x * sine[f]
 
 
 @numba.njit(nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
-def _all_finite(values):
-    """Return whether there is no NaN and no infinity: zero times either is NaN."""
+def _is_clean(lanes, bits, t, b, start, width, P):
+    """Return whether a row has no flag, no NaN and no infinity: zero times either is NaN."""
+    row, row_bits = lanes[t, b, 2 * P * start:], bits[t, b, P * start:]
     probe = np.float32(0)
-    for k in range(values.shape[0]):
-        probe += values[k] * np.float32(0)
-    return probe == 0
+    for k in range(2 * P * width):
+        probe += row[k] * np.float32(0)
+    found = np.uint8(0)
+    for k in range(P * width):
+        found |= row_bits[k]
+    return probe == 0 and found == 0
 
 
-@_helper
-def _any(words):
-    found = np.uint64(0)
-    for k in range(words.shape[0]):
-        found |= words[k]
-    return found != 0
-
-
-@_helper
+@vector_kernel
 def _pair_weight(w1, w2):
     """Return the pair's weight w and w^2 (1/w1 - 1/w2) / 4; zeros where there is no weight."""
     usable = (w1 > 0) & (w2 > 0) & (w1 < np.inf) & (w2 < np.inf)
@@ -173,192 +163,181 @@ def _pair_weight(w1, w2):
     return w, w * (second - first) * inverse
 
 
-@_helper
+@vector_kernel
+def _pair_weights(planes, i, j, n, r, width, weights, covariances):
+    """Fill the weights of a pair in one row from the planes of its correlations' weights."""
+    first, second = planes[i * _BLOCK:], planes[j * _BLOCK:]
+    w, covariance = weights[n, r * _BLOCK:], covariances[n, r * _BLOCK:]
+    for f in range(width):
+        w[f], covariance[f] = _pair_weight(first[f], second[f])
+
+
+@vector_kernel
 def _find_reasons(planes, r, reasons, weights, P, width):
     """Add to the flag bits of a row's correlations those of its values and weights."""
     for p in range(P):
+        real = planes[(r * 8 + 2 * p) * _BLOCK:]
+        w, reason = weights[p * _BLOCK:], reasons[p * _BLOCK:]
         for f in range(width):
-            x = abs(planes[r, 2 * p, f]) + abs(planes[r, 2 * p + 1, f])
-            w = weights[0, p, f]
-            bit = np.uint8(0) if (planes[r, 2 * p, f] * np.float32(0) + planes[r, 2 * p + 1, f] * np.float32(0) == 0)  else _NOT_FINITE
-            no_weight = np.uint8(0) if (w > 0) & (w < np.inf) else _ZERO_WEIGHT
-            reasons[0, p, f] |= bit | no_weight
+            finite = real[f] * np.float32(0) + real[_BLOCK + f] * np.float32(0) == 0
+            weighted = (w[f] > 0) & (w[f] < np.inf)
+            reason[f] |= ((np.uint8(0) if finite else _NOT_FINITE)
+                          | (np.uint8(0) if weighted else _ZERO_WEIGHT))
 
 
-@_helper
-def _leave_out(planes, r, reasons, n, i, j, w, covariance, left_out, t, start, width):
+@vector_kernel
+def _leave_out(planes, r, reasons, n, i, j, weights, covariances, left_out, width):
     """Set to zero a pair's values and weights where one of its correlations has a reason."""
+    first, second = reasons[i * _BLOCK:], reasons[j * _BLOCK:]
+    w, covariance = weights[n, r * _BLOCK:], covariances[n, r * _BLOCK:]
     for f in range(width):
-        reason = reasons[0, i, f] | reasons[0, j, f]
-        left_out[t, n, start + f] |= reason
-    for f in range(width):
-        reason = reasons[0, i, f] | reasons[0, j, f]
-        w[n, r, f] = 0.0 if reason else w[n, r, f]
-        covariance[n, r, f] = 0.0 if reason else covariance[n, r, f]
+        reason = first[f] | second[f]
+        left_out[f] |= reason
+        w[f] = 0.0 if reason else w[f]
+        covariance[f] = 0.0 if reason else covariance[f]
     for p in (i, j):
-        for k in (2 * p, 2 * p + 1):
-            for f in range(width):
-                used = (reasons[0, i, f] | reasons[0, j, f]) == 0
-                planes[r, k, f] = planes[r, k, f] if used else np.float32(0)
+        real = planes[(r * 8 + 2 * p) * _BLOCK:]
+        for f in range(width):
+            used = (first[f] | second[f]) == 0
+            real[f] = real[f] if used else np.float32(0)
+            real[_BLOCK + f] = real[_BLOCK + f] if used else np.float32(0)
 
 
-@_helper
+@vector_kernel
 def _count_flags(reasons, words, p, width, flag_counts):
     """Count flag bytes other than zero, eight at once where they are equal."""
-    for k in range((width + 7) // 8):
-        word = words[0, p, k]
+    for k in range(width // 8):
+        word = words[p * (_BLOCK // 8) + k]
         if word == 0:
             continue
-        first = reasons[0, p, 8 * k]
-        if word == np.uint64(first) * _EVERY_BYTE:
-            flag_counts[first] += 8
+        start = p * _BLOCK + 8 * k
+        if word == np.uint64(reasons[start]) * _EVERY_BYTE:
+            flag_counts[reasons[start]] += 8
             continue
-        for f in range(8 * k, 8 * k + 8):
-            byte = reasons[0, p, f]
+        for byte in reasons[start:start + 8]:
             flag_counts[byte] += 1 if byte else 0
+    for byte in reasons[p * _BLOCK + width // 8 * 8:p * _BLOCK + width]:
+        flag_counts[byte] += 1 if byte else 0
 
 
-@_helper
-def _add(planes, n, i, j, weights, sums, width, row_weights, varying):
+@vector_kernel
+def _add(planes, i, j, weights, row_weights, varying, sums, width):
     """Add the correlations i and j of all rows to their pair's sums.
 
-    The weights are those of `weights`, per row and channel; or, if not `varying`, those of
-    `row_weights`.
+    The weights are `weights`, per row and channel; or, if not `varying`, `row_weights`.
     """
+    first, second = planes[2 * i * _BLOCK:], planes[2 * j * _BLOCK:]
     for f in range(width):
         a = b = c = d = a2 = b2 = c2 = d2 = square1 = square2 = product = 0.0
         for r in range(_ROWS):
-            w = weights[n, r, f] if varying else row_weights[n, r]
-            wa = w * np.float64(planes[r, 2 * i, f])
-            wb = w * np.float64(planes[r, 2 * i + 1, f])
-            wc = w * np.float64(planes[r, 2 * j, f])
-            wd = w * np.float64(planes[r, 2 * j + 1, f])
+            k = r * 8 * _BLOCK + f
+            w = weights[r * _BLOCK + f] if varying else row_weights[r]
+            wa, wb = w * np.float64(first[k]), w * np.float64(first[k + _BLOCK])
+            wc, wd = w * np.float64(second[k]), w * np.float64(second[k + _BLOCK])
             a, b, c, d = a + wa, b + wb, c + wc, d + wd
             a2, b2, c2, d2 = a2 + w * wa, b2 + w * wb, c2 + w * wc, d2 + w * wd
             square1 += wa * wa + wb * wb
             square2 += wc * wc + wd * wd
             product += wa * wc + wb * wd
-        sums[n, _WV, f] += a
-        sums[n, _WV + 1, f] += b
-        sums[n, _WV + 2, f] += c
-        sums[n, _WV + 3, f] += d
-        sums[n, _W2V, f] += a2
-        sums[n, _W2V + 1, f] += b2
-        sums[n, _W2V + 2, f] += c2
-        sums[n, _W2V + 3, f] += d2
-        sums[n, _W2V2, f] += square1
-        sums[n, _W2V2 + 1, f] += square2
-        sums[n, _PRODUCT, f] += product
+        sums[_WV * _BLOCK + f] += a
+        sums[(_WV + 1) * _BLOCK + f] += b
+        sums[(_WV + 2) * _BLOCK + f] += c
+        sums[(_WV + 3) * _BLOCK + f] += d
+        sums[_W2V * _BLOCK + f] += a2
+        sums[(_W2V + 1) * _BLOCK + f] += b2
+        sums[(_W2V + 2) * _BLOCK + f] += c2
+        sums[(_W2V + 3) * _BLOCK + f] += d2
+        sums[_W2V2 * _BLOCK + f] += square1
+        sums[(_W2V2 + 1) * _BLOCK + f] += square2
+        sums[_PRODUCT * _BLOCK + f] += product
 
 
-@_helper
-def _add_weights(n, weights, covariances, sums, width):
+@vector_kernel
+def _add_weights(weights, covariances, sums, width):
     """Add the weights of all rows to a pair's sums."""
     for f in range(width):
         total = squares = covariance = count = 0.0
         for r in range(_ROWS):
-            w = weights[n, r, f]
+            w = weights[r * _BLOCK + f]
             total += w
             squares += w * w
-            covariance += covariances[n, r, f]
+            covariance += covariances[r * _BLOCK + f]
             count += 1.0 if w > 0 else 0.0
-        sums[n, _W, f] += total
-        sums[n, _W2, f] += squares
-        sums[n, _COVARIANCE, f] += covariance
-        sums[n, _COUNT, f] += count
+        sums[_W * _BLOCK + f] += total
+        sums[_W2 * _BLOCK + f] += squares
+        sums[_COVARIANCE * _BLOCK + f] += covariance
+        sums[_COUNT * _BLOCK + f] += count
 
 
 @numba.njit(
-    "void(float32[:,:,::1], uint8[:,:,::1], float32[:,:,::1], int64[:,::1], float64[:,::1],"
-    "float64[::1], float64[:,:,:,::1], uint8[:,:,::1], int64[::1])",
+    void(given(float32, 3), given(uint8, 3), given(float32, 3), given(int64, 2),
+         given(float64, 2), given(float64, 1), float64[:, :, :, ::1], uint8[:, :, ::1],
+         int64[::1]),
     cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def accumulate(lanes, bits, weight, pairs, path, wavenumber, out, left_out, flag_counts):
-    """Sum the visibilities of a chunk over baselines into `out` (T,N,sums,F); see `average`.
+    """Sum the visibilities of a chunk over baselines; see `average`.
 
     `lanes` (T,B,F*P*2) are real and imaginary parts, `bits` (T,B,F*P) their flags, `weight`
-    (T,B,F*P) or (T,B,P); `path` (T or 0,B); `wavenumber` (F) is in turns per m.
+    (T,B,F*P) or (T,B,P); `path` (T or 0,B) in m; `wavenumber` (F) in turns per m. Rows are read
+    to their end, which memory likes; the sums of all channels of an integration wait meanwhile.
+    They end up in `out` (T,N,sums,F), the bits of what was left out in `left_out` (T,N,F).
     """
     T, B, L = lanes.shape
     F, N = wavenumber.shape[0], pairs.shape[0]
     P = L // F // 2
     one_weight = weight.shape[2] == P
-    planes = np.zeros((_ROWS, 8, _BLOCK), np.float32)
-    reasons = np.zeros((1, 4, _BLOCK), np.uint8)
-    reason_words = reasons.view(np.uint64)
-    weight_planes = np.zeros((1, 4, _BLOCK), np.float32)
-    weights, covariances = np.zeros((N, _ROWS, _BLOCK)), np.zeros((N, _ROWS, _BLOCK))
+    planes = np.zeros(_ROWS * 8 * _BLOCK, np.float32)
+    reasons = np.zeros(4 * _BLOCK, np.uint8)
+    words = reasons.view(np.uint64)
+    weight_planes = np.zeros(4 * _BLOCK, np.float32)
+    weights, covariances = np.zeros((N, _ROWS * _BLOCK)), np.zeros((N, _ROWS * _BLOCK))
     row_weights, row_covariances = np.zeros((N, _ROWS)), np.zeros((N, _ROWS))
     cosine, sine = np.zeros(_BLOCK, np.float32), np.zeros(_BLOCK, np.float32)
-    sums, steady = np.zeros((N, _SUMS, _BLOCK)), np.zeros((N, 4))
     clean = np.zeros(_ROWS, np.bool_)
+    blocks = (F + _BLOCK - 1) // _BLOCK
+    sums, steady = np.zeros((blocks, N, _SUMS * _BLOCK)), np.zeros((blocks, N, 4))
     for t in range(T):
-        for start in range(0, F, _BLOCK):
-            stop = min(start + _BLOCK, F)
-            width = stop - start
-            sums[:] = 0
-            steady[:] = 0
-            for first in range(0, B, _ROWS):
+        sums[:], steady[:] = 0, 0
+        for first in range(0, B, _ROWS):
+            rows = min(_ROWS, B - first)
+            if rows < _ROWS:
+                planes[:], weights[:], covariances[:] = 0, 0, 0
+                row_weights[:], row_covariances[:] = 0, 0
+            for block in range(blocks):
+                start = block * _BLOCK
+                width = min(F - start, _BLOCK)
                 all_clean = True
-                rows = min(_ROWS, B - first)
-                if rows < _ROWS:
-                    row_weights[:] = 0
-                    planes[:] = 0
                 for r in range(rows):
                     b = first + r
-                    row = lanes[t, b, 2 * P * start:2 * P * stop]
-                    _sort(row, 2 * P, width, planes, r)
-                    row_bits = bits[t, b, P * start:P * stop]
-                    found = np.uint8(0)
-                    for k in range(row_bits.shape[0]):
-                        found |= row_bits[k]
-                    good = one_weight and found == 0 and _all_finite(row)
+                    clean[r] = one_weight and _is_clean(lanes, bits, t, b, start, width, P)
+                    _sort(lanes, t, b, 2 * P, start, width, planes, r)
                     if one_weight:
                         for n in range(N):
-                            w, covariance = _pair_weight(weight[t, b, pairs[n, 0]],
-                                                         weight[t, b, pairs[n, 1]])
-                            row_weights[n, r], row_covariances[n, r] = w, covariance
-                            good &= w > 0
-                    clean[r] = good
-                    all_clean &= good
-                if all_clean:
-                    for n in range(N):
-                        for r in range(rows):
-                            w = row_weights[n, r]
-                            steady[n, 0] += w
-                            steady[n, 1] += w * w
-                            steady[n, 2] += row_covariances[n, r]
-                        steady[n, 3] += rows
-                else:
-                    if rows < _ROWS:
-                        weights[:] = 0
-                        covariances[:] = 0
+                            row_weights[n, r], row_covariances[n, r] = _pair_weight(
+                                weight[t, b, pairs[n, 0]], weight[t, b, pairs[n, 1]])
+                            clean[r] &= row_weights[n, r] > 0
+                    all_clean &= clean[r]
+                if not all_clean:
                     for r in range(rows):
                         b = first + r
                         if one_weight:
-                            for n in range(N):
-                                for f in range(width):
-                                    weights[n, r, f] = row_weights[n, r]
-                                    covariances[n, r, f] = row_covariances[n, r]
-                            if clean[r]:
-                                continue
                             for p in range(P):
-                                for f in range(width):
-                                    weight_planes[0, p, f] = weight[t, b, p]
+                                weight_planes[p * _BLOCK:(p + 1) * _BLOCK] = weight[t, b, p]
                         else:
-                            _sort(weight[t, b, P * start:P * stop], P, width, weight_planes, 0)
-                            for n in range(N):
-                                i, j = pairs[n, 0], pairs[n, 1]
-                                for f in range(width):
-                                    w, covariance = _pair_weight(weight_planes[0, i, f], weight_planes[0, j, f])
-                                    weights[n, r, f], covariances[n, r, f] = w, covariance
-                        _sort(bits[t, b, P * start:P * stop], P, width, reasons, 0)
+                            _sort(weight, t, b, P, start, width, weight_planes, 0)
+                        for n in range(N):
+                            _pair_weights(weight_planes, pairs[n, 0], pairs[n, 1], n, r, width,
+                                          weights, covariances)
+                        if clean[r]:
+                            continue
+                        _sort(bits, t, b, P, start, width, reasons, 0)
                         _find_reasons(planes, r, reasons, weight_planes, P, width)
                         for n in range(N):
                             i, j = pairs[n, 0], pairs[n, 1]
-                            _leave_out(planes, r, reasons, n, i, j, weights,
-                                       covariances, left_out, t, start, width)
-                            _count_flags(reasons, reason_words, i, width, flag_counts)
-                            _count_flags(reasons, reason_words, j, width, flag_counts)
+                            _leave_out(planes, r, reasons, n, i, j, weights, covariances,
+                                       left_out[t, n, start:], width)
+                            _count_flags(reasons, words, i, width, flag_counts)
+                            _count_flags(reasons, words, j, width, flag_counts)
                 if path.shape[0]:
                     for r in range(rows):
                         _turn_row(planes, r, P, path[t, first + r], wavenumber, start, width,
@@ -366,13 +345,21 @@ def accumulate(lanes, bits, weight, pairs, path, wavenumber, out, left_out, flag
                 for n in range(N):
                     i, j = pairs[n, 0], pairs[n, 1]
                     if all_clean:
-                        _add(planes, n, i, j, weights, sums, width, row_weights, False)
+                        _add(planes, i, j, weights[n], row_weights[n], False, sums[block, n], width)
+                        for r in range(rows):
+                            w = row_weights[n, r]
+                            steady[block, n, 0] += w
+                            steady[block, n, 1] += w * w
+                            steady[block, n, 2] += row_covariances[n, r]
+                            steady[block, n, 3] += 1
                     else:
-                        _add(planes, n, i, j, weights, sums, width, row_weights, True)
-                        _add_weights(n, weights, covariances, sums, width)
-            for n in range(N):
-                for k in range(_SUMS):
-                    extra = steady[n, k - _W] if k >= _W else 0.0
-                    for f in range(width):
-                        out[t, n, k, start + f] = sums[n, k, f] + extra
+                        _add(planes, i, j, weights[n], row_weights[n], True, sums[block, n], width)
+                        _add_weights(weights[n], covariances[n], sums[block, n], width)
+        for n in range(N):
+            for k in range(_SUMS):
+                for f in range(F):
+                    block = f // _BLOCK
+                    out[t, n, k, f] = sums[block, n, k * _BLOCK + f % _BLOCK]
+                    if k >= _W:
+                        out[t, n, k, f] += steady[block, n, k - _W]
     flag_counts[0] = 2 * N * T * B * F - np.sum(flag_counts[1:])

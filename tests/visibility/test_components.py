@@ -1,0 +1,107 @@
+"""Sky models read from tables, and whether they belong to a field."""
+
+import numpy as np
+import pytest
+from astropy import units
+from astropy.table import Table
+
+from visds.core.errors import SkyModelError
+from visds.core.sky import Direction
+from visds.visibility.sky_model.components import (
+    ComponentModel,
+    check_on_field,
+    read_components,
+)
+
+HEADER = "ra,dec,I,Q,U,V,reference_frequency,spectral_index\n"
+
+
+def written(tmp_path, text):
+    path = tmp_path / "model.csv"
+    path.write_text(text)
+    return path
+
+
+def model_at(*places):
+    ra, dec = np.array(places, float).T
+    count = len(places)
+    return ComponentModel(ra, dec, np.tile([1.0, 0, 0, 0], (count, 1)), np.full(count, 1e9),
+                          np.zeros(count))
+
+
+def test_a_csv_table_without_units_is_in_deg_jy_and_hz(tmp_path):
+    model = read_components(written(tmp_path, HEADER + "10.5,-20,1.5,0.1,-0.2,0.3,1.4e9,-0.7\n"
+                                                       "-1,-21,2,0,0,0,1e9,0\n"))
+    assert model.ra.tolist() == [10.5, 359]
+    assert model.dec.tolist() == [-20, -21]
+    assert model.stokes.tolist() == [[1.5, 0.1, -0.2, 0.3], [2, 0, 0, 0]]
+    assert model.reference_frequency.tolist() == [1.4e9, 1e9]
+    assert model.spectral_index.tolist() == [-0.7, 0]
+
+
+def test_without_polarization_and_index_they_are_zero(tmp_path):
+    model = read_components(written(tmp_path, "I,ra,dec,reference_frequency,name\n"
+                                              "1,2,3,1e9,star\n"))
+    assert model.stokes.tolist() == [[1, 0, 0, 0]]
+    assert model.spectral_index.tolist() == [0]
+
+
+def test_units_of_an_ecsv_table_are_converted(tmp_path):
+    table = Table({"ra": [6.0] * units.hourangle, "dec": [60.0] * units.arcmin,
+                   "I": [1500.0] * units.mJy, "V": [20.0] * units.mJy,
+                   "reference_frequency": [1400.0] * units.MHz})
+    path = tmp_path / "model.ecsv"
+    table.write(path, format="ascii.ecsv")
+    model = read_components(path)
+    np.testing.assert_allclose(model.ra, 90)
+    np.testing.assert_allclose(model.dec, 1)
+    np.testing.assert_allclose(model.stokes, [[1.5, 0, 0, 0.02]])
+    np.testing.assert_allclose(model.reference_frequency, 1.4e9)
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("ra,dec,I\n1,2,3\n", "has no column reference_frequency; it has ra, dec, I"),
+    (HEADER + "1,2,nan,0,0,0,1e9,0\n", "I of component 1 is nan, expected a finite number"),
+    (HEADER + "1,2,1,0,0,0,1e9,0\n1,2,1,0,,0,1e9,0\n", "U of component 2 is nan"),
+    (HEADER + "1,90.5,1,0,0,0,1e9,0\n", "dec of component 1 is 90.5, expected from -90 to 90"),
+    (HEADER + "1,2,1,0,0,0,0,0\n", "reference_frequency of component 1 is 0, expected above 0 Hz"),
+    (HEADER + "12:30:00,2,1,0,0,0,1e9,0\n", "column ra holds '12:30:00', expected numbers in deg"),
+    (HEADER, "has no rows"),
+    ("", "is empty"),
+])
+def test_a_table_that_is_no_model_is_refused_with_one_line(tmp_path, text, message):
+    with pytest.raises(SkyModelError, match=message) as caught:
+        read_components(written(tmp_path, text))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_or_not_a_table_is_refused(tmp_path):
+    with pytest.raises(SkyModelError, match="No such file"):
+        read_components(tmp_path / "none.csv")
+    path = tmp_path / "model.csv"
+    path.write_bytes(bytes(range(256)))
+    with pytest.raises(SkyModelError, match="is not a catalogue: expected"):
+        read_components(path)
+
+
+def test_a_column_in_another_kind_of_unit_is_refused(tmp_path):
+    table = Table({"ra": [6.0], "dec": [1.0], "I": [1.0] * units.K, "reference_frequency": [1e9]})
+    path = tmp_path / "model.ecsv"
+    table.write(path, format="ascii.ecsv")
+    with pytest.raises(SkyModelError, match="column I has the unit 'K', expected one of Jy"):
+        read_components(path)
+
+
+def test_a_model_on_the_field_passes_across_0h_and_in_b1950():
+    check_on_field(model_at((359.9, 0), (30, 0)), Direction(0.1, 0), 0.5)
+    check_on_field(model_at((83.633, 22.014)), Direction(83.633, 22.014).to("B1950"), 0.01)
+
+
+def test_a_model_off_the_field_says_how_far():
+    with pytest.raises(SkyModelError, match="off the field: its nearest component is 5 deg"):
+        check_on_field(model_at((10, 5), (10, 50)), Direction(10, 0), 2)
+
+
+def test_a_component_below_the_horizon_of_the_field_is_refused():
+    with pytest.raises(SkyModelError, match="component 2 of the sky model is 100 deg"):
+        check_on_field(model_at((10, 1), (110, 0)), Direction(10, 0), 2)
