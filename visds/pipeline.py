@@ -22,6 +22,7 @@ from visds.core.progress import Progress
 from visds.core.provenance import Provenance, command_line, file_hash, key
 from visds.core.settings import Settings
 from visds.core.sky import Direction, barycentric_time
+from visds.core.version import __version__
 from visds.crossmatch.several import match_detections
 from visds.dynspec.block import make_block
 from visds.dynspec.detect import detect
@@ -43,6 +44,16 @@ from visds.visibility.sky_model.subtract import subtract
 
 PRODUCTS = ("dynspec.h5", "dynspec.fits", "lightcurve.ecsv", "detections.ecsv", "matches.ecsv",
             "report.html", "provenance.json")
+
+REPORTED_STATISTICS = ["polarization", "number", "mean", "mean_error", "eta", "V", "probability",
+                       "eta_imaginary"]
+REPORTED_DETECTIONS = ["name", "duration", "band_low", "band_high", "polarization", "snr",
+                       "false_alarm_probability", "peak_flux_density", "peak_flux_density_error",
+                       "fluence", "fluence_error", "fraction_V", "fraction_V_error"]
+REPORTED_MATCHES = ["catalogue", "left_name", "right_name", "separation_arcsec",
+                    "normalized_separation", "chance_probability", "best"]
+CAPTIONS = {"I": "Stokes I", "V": "Stokes V", "V/I": "Stokes V over I",
+            "lightcurve": "Light curve", "overview": "Overview"}
 
 
 def run(measurement_set: str, out: str, settings: Settings, farm: Farm) -> int:
@@ -163,12 +174,15 @@ def _make_products(observation: Observation, folder: Path, settings: Settings, f
     pictures = _draw(spectrum, detections, settings, folder / "plots", farm)
     warnings = [*observation.warnings,
                 *(f"chunk {outcome.task.name} failed: {outcome.error}" for outcome in failed)]
+    ran = {"Command": " ".join(command_line()), "Version": f"visds {__version__}"}
     write_report(
-        folder / "report.html", title=observation.target_name, summary=observation.summary(),
+        folder / "report.html", title=observation.target_name,
+        summary=ran | observation.summary(),
         pictures=pictures, warnings=warnings, settings_text=settings.to_toml(),
         flag_statistics=spectrum.meta["flag_statistics"], health=imaginary_scatter(spectrum),
-        tables={"Scans": scan_table(spectrum), "Light curve": variability,
-                "Detections": detections, "Matches": matches})
+        tables={"Scans": scan_table(spectrum), "Light curve": variability[REPORTED_STATISTICS],
+                "Detections": detections[REPORTED_DETECTIONS],
+                "Matches": matches[REPORTED_MATCHES]})
     provenance = Provenance(command_line(), observation.inputs(), settings.written(), farm.size)
     provenance.write(
         folder / "provenance.json",
@@ -209,7 +223,8 @@ def _draw(spectrum: DynamicSpectrum, detections: Table, settings: Settings, fold
                 raise OutputError(f"plot {outcome.task} failed: {outcome.error}")
             pictures[outcome.task] = next(
                 path for path in outcome.result if path.suffix == ".png")
-    return {name: pictures[name] for name in chosen if name in pictures}
+    ordered = sorted(pictures, key=lambda name: (name != "overview", chosen.index(name)))
+    return {CAPTIONS.get(name, name): pictures[name] for name in ordered}
 
 
 def _draw_one(spectrum, detections, settings, folder, plot: str) -> list[Path]:

@@ -1,0 +1,153 @@
+"""From boxes above the threshold to events: tiles that share no cell, joined where they touch.
+
+The box of highest signal to noise is a tile; its cells are taken out, the quiescent level is found
+anew without them, and the search is made again until nothing is above the threshold. A strong
+event thereby leaves neither a halo of boxes that merely touch it nor dips beside it, and a
+drifting one becomes a chain of tiles along its drift. Tiles closer than their own size are one
+event, whatever polarization found them, unless that would join V of both signs without I.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from visds.dynspec.matched_filter import Boxes, Found, MatchedFilter
+from visds.dynspec.noise import Plane
+
+# Boxes of one pass that are at least this fraction of its highest are not made by its dips.
+COMPARABLE = 0.7
+PASSES = 60
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A box of integrations `start` to `stop` and channels `low` to `high`, ends not included."""
+
+    search: str
+    snr: float
+    start: int
+    stop: int
+    low: int
+    high: int
+
+    @property
+    def cells(self) -> tuple[slice, slice]:
+        """The slices (T,F) of the cells in the tile."""
+        return slice(self.start, self.stop), slice(self.low, self.high)
+
+
+def find_tiles(planes: Mapping[str, Plane], signs: Mapping[str, tuple[str, int]], boxes: Boxes,
+               threshold: float) -> list[Tile]:
+    """Return the tiles above the threshold, in the order in which they were found.
+
+    Parameters
+    ----------
+    planes : dict
+        Polarization to plane.
+    signs : dict
+        Name of a search ("I", "+V", "-V") to polarization and sign.
+    boxes, threshold
+        The boxes, and the least signal to noise of a tile.
+    """
+    tiles: list[Tile] = []
+    taken = np.zeros(next(iter(planes.values())).weight.shape, bool)
+    for _ in range(PASSES):
+        found = {name: _search(planes[polarization], sign, boxes, threshold, taken)
+                 for name, (polarization, sign) in signs.items()}
+        name = max(found, key=lambda name: found[name].snr.max(initial=-np.inf))
+        polarization, _ = signs[name]
+        new = _disjoint_boxes(name, found[name], planes[polarization].weight, taken)
+        if not new:
+            break
+        tiles += new
+    return tiles
+
+
+def join(tiles: Sequence[Tile], time: np.ndarray, integration: np.ndarray,
+         used: np.ndarray) -> list[list[Tile]]:
+    """Return the tiles of each event, events in the order of their first tile.
+
+    Two tiles belong together where the gap between them, less what is flagged in it, is no wider
+    than the narrower of them, in time and in frequency.
+
+    Parameters
+    ----------
+    tiles : sequence of Tile
+        The tiles.
+    time, integration : (T) arrays
+        Centre in d and length in s of the integrations.
+    used : (T,F) array of bool
+        Cells that have weight in any polarization.
+    """
+    groups: list[list[Tile]] = []
+    # I first: two tiles of V that are each near a tile of I come together through it.
+    for tile in sorted(tiles, key=lambda tile: tile.search != "I"):
+        near = [group for group in groups
+                if any(_near(tile, other, time, integration, used) for other in group)]
+        merged = [tile]
+        for group in near:
+            if _one_sign(merged + group):
+                merged = group + merged
+                groups.remove(group)
+        groups.append(merged)
+    return groups
+
+
+def _search(plane: Plane, sign: int, boxes: Boxes, threshold: float, taken: np.ndarray) -> Found:
+    matched_filter = MatchedFilter(np.where(taken, 0, plane.weight), boxes,
+                                   coherent=plane.coherent, scatter=plane.scatter)
+    return matched_filter.best_boxes(sign * plane.values, threshold)
+
+
+def _disjoint_boxes(name: str, found: Found, weight: np.ndarray, taken: np.ndarray) -> list[Tile]:
+    """Return the best boxes that share no cell, and mark their cells as taken."""
+    highest = found.snr.max(initial=-np.inf)
+    if not np.isfinite(highest):
+        return []
+    rows, columns = np.nonzero(found.snr >= COMPARABLE * highest)
+    order = np.argsort(-found.snr[rows, columns], kind="stable")[:1000]
+    tiles = []
+    before = taken.copy()
+    for row, column in zip(rows[order], columns[order], strict=True):
+        start = row - found.time_width[row, column] // 2
+        low = column - found.channel_width[row, column] // 2
+        box = (slice(start, start + found.time_width[row, column]),
+               slice(low, low + found.channel_width[row, column]))
+        if (taken[box] & ~before[box]).any():
+            continue
+        inside = (weight[box] > 0) & ~before[box]
+        rows_used, columns_used = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+        taken[box] = True
+        tiles.append(Tile(name, float(found.snr[row, column]),
+                          int(start + rows_used[0]), int(start + rows_used[-1] + 1),
+                          int(low + columns_used[0]), int(low + columns_used[-1] + 1)))
+    return tiles
+
+
+def _near(a: Tile, b: Tile, time: np.ndarray, integration: np.ndarray, used: np.ndarray) -> bool:
+    first, second = (a, b) if a.start <= b.start else (b, a)
+    lower, upper = (a, b) if a.low <= b.low else (b, a)
+    between = slice(lower.high, max(lower.high, upper.low))
+    gap = int(used[:, between].any(0).sum())
+    if gap > min(a.high - a.low, b.high - b.low):
+        return False
+    if first.stop >= second.start:
+        return True
+    between = slice(first.stop, second.start)
+    flagged = float(integration[between][~used[between].any(1)].sum())
+    seconds = ((time[second.start] - time[first.stop - 1]) * 86400
+               - (integration[second.start] + integration[first.stop - 1]) / 2 - flagged)
+    shortest = min(_duration(a, time, integration), _duration(b, time, integration))
+    # A microsecond, for times are rounded.
+    return seconds <= shortest + 1e-6
+
+
+def _duration(tile: Tile, time: np.ndarray, integration: np.ndarray) -> float:
+    return ((time[tile.stop - 1] - time[tile.start]) * 86400
+            + (integration[tile.start] + integration[tile.stop - 1]) / 2)
+
+
+def _one_sign(tiles: Sequence[Tile]) -> bool:
+    searches = {tile.search for tile in tiles}
+    return "I" in searches or len(searches) == 1

@@ -1,0 +1,138 @@
+"""Flux densities of boxes on a quiescent level, with errors that know of the level's noise."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from visds.dynspec.events import Tile
+from visds.dynspec.matched_filter import Boxes, dyadic_widths, width_class
+from visds.dynspec.noise import Plane
+
+
+@dataclass(frozen=True)
+class Level:
+    """The quiescent level (T,F) in Jy at each cell and its weight (T,F) in Jy-2.
+
+    Without subtraction the weight is infinite; it is zero where the level is not known.
+    """
+
+    value: np.ndarray
+    weight: np.ndarray
+
+
+def quiescent_level(plane: Plane, boxes: Boxes, events: np.ndarray, tiles: np.ndarray) -> Level:
+    """Return the level of a plane outside all `events` (T,F; bool).
+
+    In a channel that is inside events all the time, the level outside their `tiles` (T,F; bool).
+    """
+    value, weight = np.zeros(plane.weight.shape), np.zeros(plane.weight.shape)
+    outside, outside_weight = boxes.levels(plane.values, np.where(events, 0, plane.weight))
+    between, between_weight = boxes.levels(plane.values, np.where(tiles, 0, plane.weight))
+    for i, scan in enumerate(boxes.scans):
+        known = outside_weight[i] > 0
+        value[scan] = np.where(known, outside[i], between[i])
+        weight[scan] = np.where(known, outside_weight[i], between_weight[i])
+    return Level(value, weight)
+
+
+def mean_flux_density(plane: Plane, tile: Tile, level: Level) -> tuple[float, float]:
+    """Return the mean flux density of a box above the level, and its error, in Jy.
+
+    Each channel counts with 1 / (1/W + 1/U), the inverse variance of the difference between its
+    means in the box and on the level. NaN where no channel has both. The ratio of the two is the
+    signal to noise of `MatchedFilter`, for a level outside the box.
+    """
+    w = plane.weight[tile.cells]
+    inside = w.sum(0)
+    inverse_level = _inverse(level.weight[tile.start, tile.low:tile.high])
+    usable = (inside > 0) & np.isfinite(inverse_level)
+    if not usable.any():
+        return np.nan, np.nan
+    difference = (w * (plane.values[tile.cells] - level.value[tile.cells])).sum(0)
+    shared = (w * plane.coherent[tile.cells]).sum(0)
+    share = 1 / (1 + inside[usable] * inverse_level[usable])
+    total = (inside[usable] * share).sum()
+    variance = total + (shared[usable] * share).sum() ** 2
+    error = np.sqrt(variance) / total * _scatter(plane, tile)
+    return float((difference[usable] * share).sum() / total), float(error)
+
+
+def correlation(first: Plane, second: Plane, covariance: np.ndarray, tile: Tile) -> float:
+    """Return the correlation of the errors of two planes' means in a box.
+
+    `covariance` (T,F) in Jy^2 is that of the cells; NaN counts as zero.
+    """
+    a, b = first.weight[tile.cells], second.weight[tile.cells]
+    total = np.sum(a * b * np.nan_to_num(covariance[tile.cells]))
+    size = np.sqrt(a.sum() * b.sum())
+    return float(np.clip(total / size, -1, 1)) if size > 0 else 0.0
+
+
+def fluence(plane: Plane, box: Tile, level: Level, integration: np.ndarray
+            ) -> tuple[float, float]:
+    """Return the flux density of a box averaged over its band and summed over time, in Jy s.
+
+    The band average of an integration is the weighted mean of its unflagged channels; an
+    integration without any adds nothing, to the fluence or to its error. Also the standard error.
+    """
+    w = plane.weight[box.cells]
+    inverse_level = _inverse(level.weight[box.cells])
+    w = np.where(np.isfinite(inverse_level), w, 0)
+    per_time = w.sum(1, keepdims=True)
+    share = np.divide(w, per_time, out=np.zeros(w.shape), where=per_time > 0)
+    share *= integration[box.start:box.stop, None]
+    if not share.any():
+        return np.nan, np.nan
+    total = np.sum(share * (plane.values[box.cells] - level.value[box.cells]))
+    inverse_level = np.where(w > 0, inverse_level, 0).max(0)
+    variance = (np.sum(np.divide(share**2, w, out=np.zeros(w.shape), where=w > 0))
+                + np.sum(share.sum(0) ** 2 * inverse_level)
+                + np.sum(share * plane.coherent[box.cells]) ** 2)
+    return float(total), float(np.sqrt(variance) * _scatter(plane, box))
+
+
+def brightest(plane: Plane, sign: int, box: Tile, level: Level, least_snr: float) -> Tile | None:
+    """Return the box of highest mean flux density inside a box, among those above `least_snr`.
+
+    Boxes of all dyadic widths at all places; `sign` is that of the flux density looked for.
+    """
+    w = plane.weight[box.cells]
+    wd = sign * w * (plane.values[box.cells] - level.value[box.cells])
+    sums, weights = _table(wd), _table(w)
+    best, found = -np.inf, None
+    for wt in dyadic_widths(w.shape[0]):
+        for wf in dyadic_widths(w.shape[1]):
+            total, weight = _box_sums(sums, wt, wf), _box_sums(weights, wt, wf)
+            usable = weight > 1e-10 * weights[-1, -1]
+            root = np.sqrt(np.where(usable, weight, np.inf))
+            mean = np.where(usable & (total / root >= least_snr), total / root**2, -np.inf)
+            place = np.unravel_index(np.argmax(mean), mean.shape)
+            if mean[place] > best:
+                best = mean[place]
+                start, low = box.start + int(place[0]), box.low + int(place[1])
+                found = Tile(box.search, float((total / root)[place]), start, start + int(wt),
+                             low, low + int(wf))
+    return found
+
+
+def _inverse(weight: np.ndarray) -> np.ndarray:
+    """Return 1/weight: zero of an infinite weight, infinite of none."""
+    return np.divide(1, weight, out=np.full(weight.shape, np.inf), where=weight > 0)
+
+
+def _scatter(plane: Plane, tile: Tile) -> float:
+    # An event over several scans is longer than any box whose scatter is known.
+    longest = plane.scatter.shape[0] - 1
+    return float(plane.scatter[min(width_class(tile.stop - tile.start), longest),
+                               width_class(tile.high - tile.low)])
+
+
+def _table(values: np.ndarray) -> np.ndarray:
+    """Return the summed-area table (T+1,F+1)."""
+    result = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
+    result[1:, 1:] = values.cumsum(0).cumsum(1)
+    return result
+
+
+def _box_sums(table: np.ndarray, wt: int, wf: int) -> np.ndarray:
+    return table[wt:, wf:] - table[:-wt, wf:] - table[wt:, :-wf] + table[:-wt, :-wf]
