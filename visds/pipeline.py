@@ -25,10 +25,10 @@ from visds.core.sky import Direction, barycentric_time
 from visds.core.version import __version__
 from visds.crossmatch.several import match_detections
 from visds.dynspec.block import make_block
-from visds.dynspec.detect import detect
+from visds.dynspec.detection.detect import detect
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.flag import FlagSettings, clip
-from visds.dynspec.plot import available_plots, draw_products
+from visds.dynspec.plots.draw import available_plots, draw_products
 from visds.dynspec.report import imaginary_scatter, scan_table, write_report
 from visds.dynspec.stitch import common_axes, stitch
 from visds.dynspec.variability import statistics

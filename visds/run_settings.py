@@ -7,9 +7,9 @@ from visds.core.errors import SettingsError
 from visds.core.quantities import channel_bin, seconds, time_bin
 from visds.core.settings import setting
 from visds.crossmatch.settings import MatchSettings
-from visds.dynspec.detect import DetectSettings
+from visds.dynspec.detection.detect import DetectSettings
 from visds.dynspec.flag import FlagSettings
-from visds.dynspec.plot_settings import PlotSettings
+from visds.dynspec.plots.settings import PlotSettings
 from visds.visibility.plan import ReadSettings
 
 

@@ -7,7 +7,7 @@ from spectra import spectrum
 from visds.core.errors import SettingsError
 from visds.core.flags import Flag
 from visds.dynspec.flag_region import channel_range, flag_region, flag_regions
-from visds.dynspec.levels import level
+from visds.dynspec.plots.levels import level
 from visds.dynspec.universal_time import universal_time
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from visds.dynspec.false_alarm import FalseAlarms, gumbel
-from visds.dynspec.matched_filter import (
+from visds.dynspec.detection.false_alarm import FalseAlarms, gumbel
+from visds.dynspec.detection.matched_filter import (
     STARTS_PER_WIDTH,
     Boxes,
     MatchedFilter,

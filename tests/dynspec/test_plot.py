@@ -9,7 +9,8 @@ from matplotlib.patches import Rectangle
 from spectra import spectrum
 
 from visds.core.errors import SettingsError
-from visds.dynspec.plot import (
+from visds.dynspec.plots.colour import FLAGGED, colour_norm, robust_limits
+from visds.dynspec.plots.draw import (
     available_plots,
     draw_products,
     plot_light_curve,
@@ -17,7 +18,6 @@ from visds.dynspec.plot import (
     plot_settings,
     plot_spectrum,
 )
-from visds.dynspec.plot_colour import FLAGGED, colour_norm, robust_limits
 
 
 def example(T=60, F=8, *, flare=1.0, **keywords):

@@ -5,8 +5,8 @@ import pytest
 from spectra import spectrum
 
 from visds.core.errors import SettingsError
-from visds.dynspec.plot_cells import frequency_edges, rebin_to_pixels, time_edges, visible
-from visds.dynspec.plot_time_axis import TimeAxis
+from visds.dynspec.plots.cells import frequency_edges, rebin_to_pixels, time_edges, visible
+from visds.dynspec.plots.time_axis import TimeAxis
 
 
 def example(T=60, F=4, **keywords):

@@ -23,8 +23,8 @@ from visds.dynspec.flag_region import (
     flag_regions,
     frequency_range,
 )
-from visds.dynspec.plot import draw_products
-from visds.dynspec.plot_settings import PlotSettings
+from visds.dynspec.plots.draw import draw_products
+from visds.dynspec.plots.settings import PlotSettings
 
 _DESCRIPTION = """\
 Draw dynamic spectra and light curves from OUT/dynspec.h5, which visds-run makes; the measurement

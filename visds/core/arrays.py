@@ -6,10 +6,11 @@ writes the tables of docs/formats.md. Axes letters: T integrations, B baselines,
 P polarizations, A the two antennas of a baseline (A = 2), X the three components of a vector.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -18,7 +19,7 @@ import h5py
 import numpy as np
 
 from visds.core.errors import FormatError
-from visds.core.files import whole_file
+from visds.core.product_file import new_product
 
 FIXED_LENGTHS = {"A": 2, "X": 3}
 
@@ -94,7 +95,7 @@ class Record:
 
         `key` identifies the inputs and settings that made it, for a rerun to know it again.
         """
-        with whole_file(path) as part, h5py.File(part, "w") as file:
+        with new_product(path) as file:
             self.write_attributes(file)
             file.attrs["key"] = key
             for name, spec in self.array_specs().items():
@@ -116,9 +117,10 @@ class Record:
         Raises
         ------
         FormatError
-            If the file is not there, not HDF5, of another format or version, or incomplete.
+            If the file is not there, not HDF5, of another format or version, incomplete, or
+            damaged.
         """
-        with open_product(path, cls) as file:
+        with open_product(path, cls) as file, damage_reported(path):
             return cls(**{name: file[name][()] for name in cls.array_specs()},
                        **read_attributes(file, cls))
 
@@ -157,18 +159,31 @@ def open_product(path: str | os.PathLike, record: type[Record]) -> h5py.File:
         file = h5py.File(path, "r")
     except OSError as error:
         raise FormatError(f"{path} is not a readable HDF5 file") from error
-    kind, version = file.attrs.get("format"), file.attrs.get("version")
+    try:
+        kind, version, complete = map(file.attrs.get, ("format", "version", "complete"))
+    except OSError as error:
+        file.close()
+        raise FormatError(f"{path} is a damaged HDF5 file") from error
     if kind != record.format_name:
         problem = f"holds '{kind}', expected '{record.format_name}'"
     elif version != record.format_version:
         problem = (f"has format version {version}, this release reads version "
                    f"{record.format_version}")
-    elif not file.attrs.get("complete", False):
+    elif not complete:
         problem = "was not written to its end"
     else:
         return file
     file.close()
     raise FormatError(f"{path} {problem}")
+
+
+@contextlib.contextmanager
+def damage_reported(path: str | os.PathLike) -> Iterator[None]:
+    """Raise FormatError in place of what HDF5 raises for a file whose checksums do not agree."""
+    try:
+        yield
+    except (OSError, KeyError, ValueError) as error:
+        raise FormatError(f"{path} is damaged: {' '.join(str(error).split())}") from error
 
 
 def read_attributes(file: h5py.File, record: type[Record]) -> dict[str, Any]:
@@ -194,7 +209,7 @@ def stored_key(path: str | os.PathLike, record: type[Record]) -> str | None:
     if not Path(path).is_file():
         return None
     try:
-        with open_product(path, record) as file:
+        with open_product(path, record) as file, damage_reported(path):
             return file.attrs.get("key")
     except FormatError:
         return None
@@ -206,7 +221,8 @@ def format_table(record: type[Record]) -> str:
     lines += [f"| `{name}` | {','.join(spec.axes)} | {spec.dtype.name} | {spec.unit or '–'} | "
               f"{_cell(spec.meaning)} |" for name, spec in record.array_specs().items()]
     lines += ["", "| attribute | meaning |", "|---|---|"]
-    lines += [f"| `{name}` | {_cell(meaning)} |" for name, meaning in record.attribute_names().items()]
+    lines += [f"| `{name}` | {_cell(meaning)} |"
+              for name, meaning in record.attribute_names().items()]
     return "\n".join(lines)
 
 

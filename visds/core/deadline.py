@@ -26,6 +26,7 @@ class Deadline:
         self._longest = max(self._longest, seconds)
 
     def __call__(self) -> bool:
+        """Return whether no further task should begin."""
         late = self._end is not None and time.monotonic() + 1.5 * self._longest > self._end
         return late or _warned.is_set()
 

@@ -7,7 +7,8 @@ import stat
 import tempfile
 from pathlib import Path
 
-_MODULES = ("visds.dynspec.average", "visds.dynspec.flag")
+_MODULES = ("visds.dynspec.average", "visds.dynspec.flag", "visds.dynspec.detection.matched_filter",
+            "visds.visibility.sky_model.predict")
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -30,10 +31,11 @@ def use_kernel_cache() -> None:
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
 
 
-def load_kernels() -> None:
-    """Import every module with kernels, and so compile what is not in the cache."""
-    for module in _MODULES:
-        importlib.import_module(module)
+def compile_kernels() -> None:
+    """Import every module with kernels, and so compile them, unless the cache holds them."""
+    if not kernels_are_cached():
+        for module in _MODULES:
+            importlib.import_module(module)
 
 
 def kernels_are_cached() -> bool:

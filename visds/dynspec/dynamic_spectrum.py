@@ -247,7 +247,7 @@ class DynamicSpectrum(Record):
 
     def plot(self, polarization: str = "I", **options: Any) -> Any:
         """Draw one polarization against time and frequency; return the matplotlib figure."""
-        from visds.dynspec.plot import plot_spectrum
+        from visds.dynspec.plots.draw import plot_spectrum
 
         return plot_spectrum(self, polarization, **options)
 

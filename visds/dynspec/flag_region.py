@@ -9,7 +9,7 @@ from visds.core import quantities
 from visds.core.errors import SettingsError
 from visds.core.flags import Flag
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
-from visds.dynspec.levels import flux_density
+from visds.dynspec.plots.levels import flux_density
 from visds.dynspec.universal_time import UniversalTime, inside, time_range
 
 SYNTAX = "scan=3,time=05:10-05:20,channels=10-20,v=5mJy (any of these)"

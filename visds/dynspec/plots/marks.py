@@ -9,10 +9,10 @@ from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from visds.dynspec.plot_cells import frequency_gaps
-from visds.dynspec.plot_figure import Panel
-from visds.dynspec.plot_settings import PlotSettings
-from visds.dynspec.plot_time_axis import TimeAxis
+from visds.dynspec.plots.cells import frequency_gaps
+from visds.dynspec.plots.figure import Panel
+from visds.dynspec.plots.settings import PlotSettings
+from visds.dynspec.plots.time_axis import TimeAxis
 from visds.dynspec.universal_time import UniversalTime
 
 DETECTION = "#d81b60"

@@ -8,7 +8,7 @@ import numpy as np
 from visds.core.errors import SettingsError
 from visds.dynspec.brightness import brightness_temperature
 from visds.dynspec.dynamic_spectrum import STOKES, DynamicSpectrum
-from visds.dynspec.levels import Level
+from visds.dynspec.plots.levels import Level
 
 HANDS = ("RR", "LL", "XX", "YY")
 SYNTAX = "I, Q, U, V, RR, LL, XX, YY, V/I, imaginary:V, sigma:V or snr:V"

@@ -6,8 +6,7 @@ from matplotlib.patches import Patch
 
 from visds.core.errors import SettingsError
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
-from visds.dynspec.levels import Level
-from visds.dynspec.plot_cells import (
+from visds.dynspec.plots.cells import (
     draw_cells,
     frequency_edges,
     rebin_to_pixels,
@@ -15,7 +14,7 @@ from visds.dynspec.plot_cells import (
     time_edges,
     visible,
 )
-from visds.dynspec.plot_colour import (
+from visds.dynspec.plots.colour import (
     FLAGGED,
     NOT_GIVEN,
     colour_map,
@@ -23,17 +22,18 @@ from visds.dynspec.plot_colour import (
     extension,
     robust_limits,
 )
-from visds.dynspec.plot_figure import Panel
-from visds.dynspec.plot_marks import (
+from visds.dynspec.plots.figure import Panel
+from visds.dynspec.plots.levels import Level
+from visds.dynspec.plots.marks import (
     mark_frequency_gaps,
     mark_gaps,
     mark_scans,
     mark_times,
     outline_detections,
 )
-from visds.dynspec.plot_quantity import Quantity, Unit, check_held, drawing_unit
-from visds.dynspec.plot_settings import PlotSettings
-from visds.dynspec.plot_time_axis import TimeAxis
+from visds.dynspec.plots.quantity import Quantity, Unit, check_held, drawing_unit
+from visds.dynspec.plots.settings import PlotSettings
+from visds.dynspec.plots.time_axis import TimeAxis
 
 
 def draw_dynamic_spectrum(panel: Panel, spectrum: DynamicSpectrum, quantity: Quantity,

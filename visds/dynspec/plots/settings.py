@@ -11,10 +11,10 @@ import matplotlib
 from visds.core.errors import SettingsError
 from visds.core.quantities import time_bin
 from visds.core.settings import setting
-from visds.dynspec.levels import SYNTAX as LEVEL_SYNTAX
-from visds.dynspec.levels import Level, flux_density, level
-from visds.dynspec.plot_quantity import SYNTAX as QUANTITY_SYNTAX
-from visds.dynspec.plot_quantity import quantity
+from visds.dynspec.plots.levels import SYNTAX as LEVEL_SYNTAX
+from visds.dynspec.plots.levels import Level, flux_density, level
+from visds.dynspec.plots.quantity import SYNTAX as QUANTITY_SYNTAX
+from visds.dynspec.plots.quantity import quantity
 from visds.dynspec.universal_time import SYNTAX as TIME_SYNTAX
 from visds.dynspec.universal_time import UniversalTime, universal_time
 

@@ -8,7 +8,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, ListedColormap, Normalize
 
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
-from visds.dynspec.plot_time_axis import DAY, TimeAxis
+from visds.dynspec.plots.time_axis import DAY, TimeAxis
 
 Edges = tuple[np.ndarray, np.ndarray]
 

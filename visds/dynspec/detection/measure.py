@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from visds.dynspec.events import Tile
-from visds.dynspec.matched_filter import Boxes, dyadic_widths, width_class
-from visds.dynspec.noise import Plane
+from visds.dynspec.detection.events import Tile
+from visds.dynspec.detection.matched_filter import Boxes, dyadic_widths, width_class
+from visds.dynspec.detection.noise import Plane
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ from matplotlib.figure import Figure
 from visds.core.errors import SettingsError
 from visds.core.files import make_folder
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
-from visds.dynspec.plot_cells import rebin_to_pixels
-from visds.dynspec.plot_dynamic_spectrum import draw_dynamic_spectrum
-from visds.dynspec.plot_figure import Panel, picture_style, save_figure, stacked_panels
-from visds.dynspec.plot_light_curve import draw_light_curve, draw_single_integration
-from visds.dynspec.plot_marks import label_times
-from visds.dynspec.plot_quantity import Quantity, check_held, quantity
-from visds.dynspec.plot_settings import OTHER_PLOTS, PlotSettings, plot_settings
-from visds.dynspec.plot_time_axis import TimeAxis
+from visds.dynspec.plots.cells import rebin_to_pixels
+from visds.dynspec.plots.dynamic_spectrum import draw_dynamic_spectrum
+from visds.dynspec.plots.figure import Panel, picture_style, save_figure, stacked_panels
+from visds.dynspec.plots.light_curve import draw_light_curve, draw_single_integration
+from visds.dynspec.plots.marks import label_times
+from visds.dynspec.plots.quantity import Quantity, check_held, quantity
+from visds.dynspec.plots.settings import OTHER_PLOTS, PlotSettings, plot_settings
+from visds.dynspec.plots.time_axis import TimeAxis
 
 
 def plot_spectrum(spectrum: DynamicSpectrum, polarization: str = "I", *,

@@ -4,12 +4,12 @@ import numpy as np
 from astropy.table import Table
 from astropy.time import Time
 
-from visds.dynspec import measure
+from visds.dynspec.detection import measure
+from visds.dynspec.detection.events import Tile
+from visds.dynspec.detection.false_alarm import FalseAlarms
+from visds.dynspec.detection.matched_filter import Boxes
+from visds.dynspec.detection.noise import Plane
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
-from visds.dynspec.events import Tile
-from visds.dynspec.false_alarm import FalseAlarms
-from visds.dynspec.matched_filter import Boxes
-from visds.dynspec.noise import Plane
 
 COLUMNS = {
     "name": (str, None, "target and time of the peak (UTC)"),

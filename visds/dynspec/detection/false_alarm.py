@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from visds.dynspec.matched_filter import Boxes, MatchedFilter
-from visds.dynspec.noise import Plane, clipped_scatter, normalized
+from visds.dynspec.detection.matched_filter import Boxes, MatchedFilter
+from visds.dynspec.detection.noise import Plane, clipped_scatter, normalized
 
 SEED = 20150611
 # Realizations filtered together: the norm of a box is computed once for all of them.

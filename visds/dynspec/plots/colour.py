@@ -4,7 +4,7 @@ import matplotlib
 import numpy as np
 from matplotlib import colors
 
-from visds.dynspec.plot_quantity import Quantity
+from visds.dynspec.plots.quantity import Quantity
 
 FLAGGED = "#8c8c8c"
 NOT_GIVEN = "#e4e4e4"

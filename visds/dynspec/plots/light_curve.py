@@ -9,11 +9,11 @@ from matplotlib.colors import Normalize
 from visds.core.quantities import Bin
 from visds.dynspec import binning
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
-from visds.dynspec.plot_cells import frequency_edges, time_edges
-from visds.dynspec.plot_colour import NOT_GIVEN, colour_map
-from visds.dynspec.plot_dynamic_spectrum import frequency_scale, unit_of
-from visds.dynspec.plot_figure import Panel
-from visds.dynspec.plot_marks import (
+from visds.dynspec.plots.cells import frequency_edges, time_edges
+from visds.dynspec.plots.colour import NOT_GIVEN, colour_map
+from visds.dynspec.plots.dynamic_spectrum import frequency_scale, unit_of
+from visds.dynspec.plots.figure import Panel
+from visds.dynspec.plots.marks import (
     duration_text,
     is_found_in,
     mark_gaps,
@@ -21,9 +21,9 @@ from visds.dynspec.plot_marks import (
     mark_times,
     span_detections,
 )
-from visds.dynspec.plot_quantity import Quantity, Unit
-from visds.dynspec.plot_settings import PlotSettings
-from visds.dynspec.plot_time_axis import TimeAxis
+from visds.dynspec.plots.quantity import Quantity, Unit
+from visds.dynspec.plots.settings import PlotSettings
+from visds.dynspec.plots.time_axis import TimeAxis
 
 COLOURS = {"I": "black", "V": "#0072b2", "Q": "#d55e00", "U": "#009e73", "RR": "#cc79a7",
            "LL": "#56b4e9", "XX": "#cc79a7", "YY": "#56b4e9"}

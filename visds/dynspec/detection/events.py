@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from visds.dynspec.matched_filter import Boxes, Found, MatchedFilter
-from visds.dynspec.noise import Plane
+from visds.dynspec.detection.matched_filter import Boxes, Found, MatchedFilter
+from visds.dynspec.detection.noise import Plane
 
 # Boxes of one pass that are at least this fraction of its highest are not made by its dips.
 COMPARABLE = 0.7

@@ -21,12 +21,12 @@ from astropy.table import Table
 from visds.core.errors import SettingsError
 from visds.core.quantities import Bin, channel_bin, time_bin
 from visds.core.settings import setting
-from visds.dynspec.detection_table import empty_table, measured
+from visds.dynspec.detection.columns import empty_table, measured
+from visds.dynspec.detection.events import Tile, find_tiles, join
+from visds.dynspec.detection.false_alarm import FalseAlarms, calibrate
+from visds.dynspec.detection.matched_filter import Boxes, MatchedFilter, scan_slices
+from visds.dynspec.detection.noise import Plane, planes
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
-from visds.dynspec.events import Tile, find_tiles, join
-from visds.dynspec.false_alarm import FalseAlarms, calibrate
-from visds.dynspec.matched_filter import Boxes, MatchedFilter, scan_slices
-from visds.dynspec.noise import Plane, planes
 
 
 def _positive(text) -> float:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from visds.dynspec import matched_filter
+from visds.dynspec.detection import matched_filter
+from visds.dynspec.detection.matched_filter import Boxes
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
-from visds.dynspec.matched_filter import Boxes
 
 MAD_TO_SIGMA = 1.4826
 # Squares count up to (3 sigma)^2, whose mean is then 0.9950 sigma^2 for Gaussian numbers; the

@@ -1,0 +1,1 @@
+"""Bursts in a dynamic spectrum: matched filter, noise, false alarms, events."""
