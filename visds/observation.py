@@ -54,8 +54,8 @@ class Observation:
         return 2000 + ((min(times) + max(times)) / 2 - 51544.5) / 365.25
 
     def source_key(self) -> str:
-        """Return the key of the data: measurement set, its state and its column."""
-        return key(self.measurement_set, self.fingerprint)
+        """Return the key of the state of the measurement set, whatever path leads to it."""
+        return key(self.fingerprint)
 
     def model_key(self) -> str:
         """Return the key of what is subtracted."""

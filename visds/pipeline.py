@@ -4,8 +4,10 @@ plan -> read -> subtract -> flag -> average -> Stokes -> stitch -> light curve -
 crossmatch -> plot and report. Only this module knows the order, and only it writes files.
 """
 
+import contextlib
 import dataclasses
 import functools
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +16,9 @@ from astropy.table import Table
 
 from visds.core.arrays import stored_key
 from visds.core.deadline import Deadline
-from visds.core.errors import ExitCode, MeasurementSetError, OutputError
+from visds.core.errors import ExitCode, FormatError, MeasurementSetError, OutputError
 from visds.core.farm import Farm, Outcome
-from visds.core.files import make_folder, whole_file
+from visds.core.files import make_folder, only_writer, output_error, whole_file
 from visds.core.log import log_file, logger
 from visds.core.progress import Progress
 from visds.core.provenance import Provenance, command_line, file_hash, key
@@ -27,7 +29,8 @@ from visds.crossmatch.several import match_detections
 from visds.dynspec.block import make_block
 from visds.dynspec.detection.detect import detect
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
-from visds.dynspec.flag import FlagSettings, clip
+from visds.dynspec.flag import clip
+from visds.dynspec.flag_settings import FlagSettings
 from visds.dynspec.plots.draw import available_plots, draw_products
 from visds.dynspec.report import imaginary_scatter, scan_table, write_report
 from visds.dynspec.stitch import common_axes, stitch
@@ -68,9 +71,9 @@ def run(measurement_set: str, out: str, settings: Settings, farm: Farm) -> int:
         run is then left under its name, except finished chunks.
     """
     observation = prepare(measurement_set, settings)
-    folder = make_folder(out)
+    folder = make_folder(out, outside=measurement_set)
     make_folder(folder / "chunks")
-    with log_file(folder / "log.txt"):
+    with only_writer(folder / "log.txt"), log_file(folder / "log.txt"):
         observation.say()
         _clear(folder, settings["run"])
         with whole_file(folder / "settings.toml") as part:
@@ -104,23 +107,32 @@ class ChunkJob:
         """Make one chunk's block, and its visibility file unless streaming; say what was done.
 
         The measurement set is not read if the visibilities are on file from an earlier run, and
-        nothing is done if the block is.
+        nothing is done if the block is. Files that are damaged are made again.
         """
-        visibility_key = key(self.source_key, task, self.model, self.model_column)
+        # Wherever the measurement set was moved, and whatever path leads there.
+        anywhere = dataclasses.replace(task, source=dataclasses.replace(task.source, path=""))
+        visibility_key = key(self.source_key, anywhere, self.model, self.model_column)
         block_key = key(visibility_key, self.target, self.stokes, self.correlations, self.flags)
         block_path = self.folder / f"{task.name}.block.h5"
         if stored_key(block_path, DynamicSpectrum) == block_key:
-            return "reused"
+            with contextlib.suppress(FormatError):
+                DynamicSpectrum.read(block_path)
+                return "reused"
         path = self.folder / f"{task.name}.visibility.h5"
         if stored_key(path, VisibilityChunk) == visibility_key:
-            self._average(read_slabs(path, SLAB_BYTES)).write(block_path, block_key)
-            return "averaged again"
-        with MeasurementSet(task.source.path) as measurement_set:
-            slabs = read_ahead(ChunkReader(measurement_set, task, self.model_column).slabs())
+            with contextlib.suppress(FormatError):
+                self._average(read_slabs(path, SLAB_BYTES)).write(block_path, block_key)
+                return "averaged again"
+        # All that reads is closed before the measurement set, also where a slab cannot be used.
+        with contextlib.ExitStack() as stack:
+            measurement_set = stack.enter_context(MeasurementSet(task.source.path))
+            slabs = stack.enter_context(contextlib.closing(read_ahead(
+                ChunkReader(measurement_set, task, self.model_column).slabs())))
             if self.model is not None:
                 slabs = (subtract(slab, self.model) for slab in slabs)
             if not self.stream:
-                slabs = write_slabs(path, slabs, len(task.time), visibility_key)
+                slabs = stack.enter_context(contextlib.closing(
+                    write_slabs(path, slabs, len(task.time), visibility_key)))
             self._average(slabs).write(block_path, block_key)
         return "made"
 
@@ -174,7 +186,7 @@ def _make_products(observation: Observation, folder: Path, settings: Settings, f
     pictures = _draw(spectrum, detections, settings, folder / "plots", farm)
     warnings = [*observation.warnings,
                 *(f"chunk {outcome.task.name} failed: {outcome.error}" for outcome in failed)]
-    ran = {"Command": " ".join(command_line()), "Version": f"visds {__version__}"}
+    ran = {"Command": shlex.join(command_line()), "Version": f"visds {__version__}"}
     write_report(
         folder / "report.html", title=observation.target_name,
         summary=ran | observation.summary(),
@@ -221,8 +233,9 @@ def _draw(spectrum: DynamicSpectrum, detections: Table, settings: Settings, fold
             progress.advance()
             if outcome.error:
                 raise OutputError(f"plot {outcome.task} failed: {outcome.error}")
-            pictures[outcome.task] = next(
-                path for path in outcome.result if path.suffix == ".png")
+            for path in outcome.result:
+                if path.suffix == ".png":
+                    pictures[outcome.task] = path
     ordered = sorted(pictures, key=lambda name: (name != "overview", chosen.index(name)))
     return {CAPTIONS.get(name, name): pictures[name] for name in ordered}
 
@@ -245,6 +258,10 @@ def _clear(folder: Path, settings: RunSettings) -> None:
     stale += (folder / "plots").glob("*.p[nd][gf]")
     if settings.fresh:
         stale += (folder / "chunks").glob("*.h5")
-    stale += (folder / "chunks").glob(".*.part.h5")
+    for place in (folder, folder / "chunks", folder / "plots"):
+        stale += place.glob(".*.part*")
     for path in stale:
-        path.unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise output_error(path, error) from error

@@ -5,7 +5,7 @@ import os
 import shutil
 import struct
 
-from visds.core.errors import ExitCode, VisdsError
+from visds.core.errors import ExitCode, LauncherError, VisdsError
 from visds.core.farm import Farm, describe_mpi
 from visds.core.files import make_folder
 from visds.core.settings import Settings
@@ -70,8 +70,11 @@ def check(measurement_set: str, out: str, settings: Settings, farm: Farm) -> int
         problems += not good
         print(f"{'ok ' if good else 'BAD'} {name}: {text}")
 
-    for name, value in describe_mpi().items():
-        line(name, value)
+    try:
+        for name, value in describe_mpi().items():
+            line(name, value)
+    except LauncherError as error:
+        line("MPI library", f"none, so one process only ({error})")
     line("ranks in this job", str(farm.size))
     observation = None
     try:
@@ -84,7 +87,7 @@ def check(measurement_set: str, out: str, settings: Settings, farm: Farm) -> int
          else "nobody is writing the measurement set", good=not locked)
     existed = os.path.isdir(out)
     try:
-        folder = make_folder(out)
+        folder = make_folder(out, outside=measurement_set)
         free = shutil.disk_usage(folder).free
         needed = disk_bytes(observation, settings) if observation else 0
         line("disk space", f"{_bytes(free)} free in {out}, {_bytes(needed)} needed",

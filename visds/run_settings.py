@@ -8,7 +8,7 @@ from visds.core.quantities import channel_bin, seconds, time_bin
 from visds.core.settings import setting
 from visds.crossmatch.settings import MatchSettings
 from visds.dynspec.detection.detect import DetectSettings
-from visds.dynspec.flag import FlagSettings
+from visds.dynspec.flag_settings import FlagSettings
 from visds.dynspec.plots.settings import PlotSettings
 from visds.visibility.plan import ReadSettings
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from visds.core.deadline import heed_signals
 from visds.core.errors import SettingsError
 from visds.core.farm import Farm, serve_ranks, start_under_launcher
-from visds.core.kernels import kernels_are_cached, load_kernels, use_kernel_cache
+from visds.core.kernels import compile_kernels
 from visds.core.program import run_program
 from visds.core.settings import Parser
 
@@ -36,13 +36,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _body(argv: Sequence[str] | None) -> int:
+    heed_signals()
     from visds.run_settings import STAGES
 
-    heed_signals()
     parser = Parser("visds-run", _DESCRIPTION, STAGES, epilog=_EPILOG)
     add = parser.argparse.add_argument
     add("measurement_set", metavar="MS", help="calibrated measurement set")
-    add("-o", "--out", metavar="OUT", help="folder of the products (default: MS without .ms)")
+    add("-o", "--out", metavar="OUT",
+        help="folder of the products (default: MS with .visds for .ms)")
     add("--plan", action="store_true", help="print the split into chunks with its cost, and stop")
     add("--check", action="store_true",
         help="check MPI, launcher, locks and disk space before a long run, and stop")
@@ -65,8 +66,7 @@ def _body(argv: Sequence[str] | None) -> int:
 
         return run(arguments.measurement_set, out, settings, farm)
 
-    use_kernel_cache()
-    return serve_ranks(program, None if kernels_are_cached() else load_kernels)
+    return serve_ranks(program, compile_kernels)
 
 
 def _default_out(measurement_set: str) -> str:
@@ -75,3 +75,7 @@ def _default_out(measurement_set: str) -> str:
     if name == stem:
         raise SettingsError(f"-o OUT is missing, and {measurement_set} does not end in .ms")
     return name + ".visds"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -126,11 +126,17 @@ class Record:
 
 
 def create_dataset(file: h5py.Group, name: str, spec: ArraySpec, shape: tuple[int, ...],
-                   data: np.ndarray | None = None) -> h5py.Dataset:
-    """Create the dataset of a declared array, checksummed, with axes, unit and meaning."""
+                   data: np.ndarray | None = None,
+                   chunks: tuple[int, ...] | None = None) -> h5py.Dataset:
+    """Create the dataset of a declared array, checksummed, with axes, unit and meaning.
+
+    `chunks` is the shape of HDF5's chunks, for arrays that are written piece by piece: a chunk
+    that is written in two parts is read again and checked in between.
+    """
     keywords = {}
     if 0 not in shape and shape:
-        keywords = {"chunks": _storage_chunks(shape, spec.dtype.itemsize), "fletcher32": True}
+        keywords = {"chunks": chunks or _storage_chunks(shape, spec.dtype.itemsize),
+                    "fletcher32": True}
     dataset = file.create_dataset(name, shape=shape, dtype=spec.dtype, data=data, **keywords)
     dataset.attrs["axes"] = spec.axes
     dataset.attrs["unit"] = spec.unit

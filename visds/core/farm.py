@@ -46,9 +46,10 @@ class Outcome:
         """The exception in one line; empty if there was none."""
         if self.exception is None:
             return ""
+        text = " ".join(str(self.exception).split())
         if isinstance(self.exception, VisdsError):
-            return str(self.exception)
-        return f"{type(self.exception).__name__}: {self.exception}"
+            return text
+        return f"{type(self.exception).__name__}: {text}"
 
 
 class Farm:
@@ -56,7 +57,6 @@ class Farm:
 
     def __init__(self, communicator: Any = None):
         self._communicator = communicator
-        self._generation = 0
 
     @property
     def size(self) -> int:
@@ -103,60 +103,77 @@ class Farm:
 
 
 class _Round:
-    """One set of tasks on many ranks: a thread hands them out, the caller's thread works too."""
+    """One set of tasks on many ranks: a thread hands them out, the caller's thread works too.
+
+    Where the MPI library allows only the main thread to use it, that hands out and does not work.
+    """
 
     def __init__(self, communicator, work, waiting, stop):
+        from mpi4py import MPI
+
         self._communicator = communicator
         self._work = work
         self._waiting = waiting
         self._stop = stop
+        self._threaded = MPI.Query_thread() >= MPI.THREAD_SERIALIZED
+        self._idle = set(range(1, communicator.Get_size()))
+        self._workers = len(self._idle) + self._threaded
         self._lock = threading.Lock()
         self._done: deque[Outcome] = deque()
         self._wake = threading.Event()
         self._busy: dict[int, tuple] = {}
+        self._pause = 1e-4
         self._finished = False
         self._error: BaseException | None = None
 
     def outcomes(self) -> Iterator[Outcome]:
-        from mpi4py import MPI
-
-        works_too = MPI.Query_thread() >= MPI.THREAD_SERIALIZED
-        thread = threading.Thread(target=self._serve, name="coordinator", daemon=True)
-        thread.start()
+        thread = threading.Thread(target=self._coordinate, name="coordinator", daemon=True)
+        if self._threaded:
+            thread.start()
         try:
             while True:
+                finished = self._finished
                 while self._done:
                     yield self._done.popleft()
                 if self._error is not None:
                     raise self._error
-                item = self._take(0) if works_too else None
-                if item is not None:
-                    outcome, again = _attempt(self._work, item[0], 0)
-                    self._settle(item, outcome, again)
-                elif self._finished:
-                    if not self._done:
-                        return
+                if finished:
+                    return
+                if self._threaded:
+                    self._work_once()
                 else:
-                    self._wake.wait(0.02)
-                    self._wake.clear()
+                    self._exchange_once()
         finally:
             self._stop = lambda: True
-            thread.join()
+            with self._lock:
+                # A task of this rank that ended the program was not settled.
+                self._busy.pop(0, None)
+            if self._threaded:
+                thread.join()
+            else:
+                self._coordinate()
+
+    def _work_once(self) -> None:
+        """Do a task on this rank, or wait a little for one."""
+        item = self._take(0)
+        if item is None:
+            self._wake.wait(0.02)
+            self._wake.clear()
+            return
+        outcome, again = _attempt(self._work, item[0], 0)
+        self._settle(item, outcome, again)
 
     def _take(self, rank: int):
+        """Return the next task for a rank, or None; one that failed on it is left to others."""
         with self._lock:
             if not self._waiting or self._stop():
                 return None
             for _ in range(len(self._waiting)):
                 item = self._waiting.popleft()
-                if item[2] != rank:
+                if item[2] != rank or self._workers == 1:
                     self._busy[rank] = item
                     return item
                 self._waiting.append(item)
-            if not self._busy:
-                item = self._waiting.popleft()
-                self._busy[rank] = item
-                return item
             return None
 
     def _settle(self, item, outcome: Outcome, again: bool) -> None:
@@ -164,46 +181,51 @@ class _Round:
             self._busy.pop(outcome.rank, None)
             if again and item[1] + 1 < _ATTEMPTS:
                 self._waiting.append((item[0], item[1] + 1, outcome.rank))
-                return
-        self._done.append(outcome)
+            else:
+                self._done.append(outcome)
         self._wake.set()
 
-    def _serve(self) -> None:
-        """Hand out tasks and take results until nothing is left; poll with back-off."""
+    def _coordinate(self) -> None:
+        while not self._finished:
+            self._exchange_once()
+
+    def _exchange_once(self) -> None:
+        """Exchange tasks for results, with back-off, and take note when nothing is left."""
+        try:
+            active = self._exchange()
+            with self._lock:
+                self._finished = not self._busy and (not self._waiting or self._stop())
+        except BaseException as error:
+            # Raised again where the outcomes are taken, which ends the job.
+            self._error = error
+            self._finished = True
+        if self._finished:
+            self._wake.set()
+            return
+        self._pause = 1e-4 if active else min(2 * self._pause, 5e-3)
+        time.sleep(0 if active else self._pause)
+
+    def _exchange(self) -> bool:
+        """Send tasks to idle ranks and take the results that are there; whether there were any."""
         from mpi4py import MPI
 
-        try:
-            idle = set(range(1, self._communicator.Get_size()))
-            pause = 1e-4
-            while True:
-                active = False
-                for rank in sorted(idle):
-                    item = self._take(rank)
-                    if item is None:
-                        continue
-                    idle.discard(rank)
-                    self._communicator.send((self._work, item[0]), dest=rank, tag=TAG_TASK)
-                    active = True
-                status = MPI.Status()
-                while self._communicator.iprobe(source=MPI.ANY_SOURCE, tag=TAG_RESULT,
-                                                status=status):
-                    rank = status.Get_source()
-                    outcome, again = self._communicator.recv(source=rank, tag=TAG_RESULT)
-                    item = self._busy[rank]
-                    idle.add(rank)
-                    self._settle(item, Outcome(item[0], *outcome, rank=rank), again)
-                    active = True
-                with self._lock:
-                    over = not self._busy and (not self._waiting or self._stop())
-                if over:
-                    return
-                pause = 1e-4 if active else min(2 * pause, 5e-3)
-                time.sleep(0 if active else pause)
-        except BaseException as error:
-            self._error = error
-        finally:
-            self._finished = True
-            self._wake.set()
+        active = False
+        for rank in sorted(self._idle):
+            item = self._take(rank)
+            if item is None:
+                continue
+            self._idle.discard(rank)
+            self._communicator.send((self._work, item[0]), dest=rank, tag=TAG_TASK)
+            active = True
+        status = MPI.Status()
+        while self._communicator.iprobe(source=MPI.ANY_SOURCE, tag=TAG_RESULT, status=status):
+            rank = status.Get_source()
+            outcome, again = self._communicator.recv(source=rank, tag=TAG_RESULT)
+            item = self._busy[rank]
+            self._idle.add(rank)
+            self._settle(item, Outcome(item[0], *outcome, rank=rank), again)
+            active = True
+        return active
 
 
 def _attempt(work, task, rank: int) -> tuple[Outcome, bool]:
@@ -212,9 +234,12 @@ def _attempt(work, task, rank: int) -> tuple[Outcome, bool]:
     try:
         result = work(task)
     except Exception as error:  # whatever a task raises is reported, not lost
+        text = traceback.format_exc()
         again = not isinstance(error, VisdsError)
-        return Outcome(task, None, error, traceback.format_exc(),
-                       time.perf_counter() - begun, rank), again
+        # The frames of the traceback would keep the task's arrays and files for as long as it.
+        error = error.with_traceback(None)
+        error.__cause__ = error.__context__ = None
+        return Outcome(task, None, error, text, time.perf_counter() - begun, rank), again
     return Outcome(task, result, None, "", time.perf_counter() - begun, rank), False
 
 
@@ -223,30 +248,27 @@ def serve_ranks(program: Callable[[Farm], int],
     """Run `program(farm)` on rank 0 while the other ranks serve it; return its exit code.
 
     `prepare_node`, where given, is called on one rank of each node while the node's other ranks
-    wait. An exception that nobody caught ends the whole job at once, with its traceback and rank.
+    wait; all ranks give one or none does. An exception that nobody caught ends the whole
+    job at once, with its traceback and rank.
 
     Raises
     ------
     LauncherError
-        If the launcher's number of ranks is not that of the MPI library.
+        If the MPI library cannot be loaded, or does not see the launcher's number of ranks.
     """
     launched = _launched_size()
     if launched is None:
         return program(Farm())
     for name in _THREAD_VARIABLES:
         os.environ.setdefault(name, "1")
-    from mpi4py import MPI
-
+    MPI = _load_mpi()
     world = MPI.COMM_WORLD
     check_launcher(world.Get_size(), launched)
     try:
+        if prepare_node is not None:
+            _prepare_once(world.Split_type(MPI.COMM_TYPE_SHARED), prepare_node)
         if world.Get_size() == 1:
             return program(Farm())
-        if prepare_node is not None:
-            node = world.Split_type(MPI.COMM_TYPE_SHARED)
-            if node.Get_rank() == 0:
-                prepare_node()
-            node.Barrier()
         if world.Get_rank() > 0:
             return _serve(world)
         try:
@@ -264,6 +286,31 @@ def serve_ranks(program: Callable[[Farm], int],
         raise
 
 
+def _load_mpi():
+    """Return mpi4py's module MPI, the library loaded and initialized.
+
+    Raises
+    ------
+    LauncherError
+        If there is no MPI library, or one that cannot be used.
+    """
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        raise LauncherError(f"mpi4py: {str(error).splitlines()[0]}; install visds[mpi], or load "
+                            "the site's MPI module") from error
+    return MPI
+
+
+def _prepare_once(node, prepare: Callable[[], None]) -> None:
+    """Call `prepare` on the first rank of a node; the others wait without burning a core."""
+    if node.Get_rank() == 0:
+        prepare()
+    request = node.Ibarrier()
+    while not request.Test():
+        time.sleep(0.01)
+
+
 def _serve(world) -> int:
     """Do the tasks that rank 0 sends until it sends none; wait with back-off."""
     pause = 1e-4
@@ -278,13 +325,19 @@ def _serve(world) -> int:
             return ExitCode.OK
         work, task = message
         outcome, again = _attempt(work, task, world.Get_rank())
-        answer = (outcome.result, outcome.exception, outcome.traceback, outcome.seconds)
-        try:
-            pickle.dumps(answer)
-        except Exception as error:
-            lost = RuntimeError(f"the result cannot be sent to rank 0: {error}")
-            answer = (None, lost, outcome.traceback, outcome.seconds)
+        answer = _sendable(outcome)
         world.send((answer, again), dest=0, tag=TAG_RESULT)
+
+
+def _sendable(outcome: Outcome) -> tuple:
+    """Return what rank 0 is told of an outcome; an error for what does not survive the sending."""
+    answer = (outcome.result, outcome.exception, outcome.traceback, outcome.seconds)
+    try:
+        pickle.loads(pickle.dumps(answer))
+    except Exception as error:  # pickling calls the code of whatever is pickled
+        lost = f"the result cannot be sent to rank 0: {error}"
+        return None, RuntimeError(outcome.error or lost), outcome.traceback, outcome.seconds
+    return answer
 
 
 def is_coordinator() -> bool:
@@ -341,20 +394,26 @@ def start_under_launcher(ranks: int, arguments: Sequence[str]) -> None:
         command += ["--bind-to", "none"]
         environment.setdefault("PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe")
         environment.setdefault("OMPI_MCA_rmaps_base_oversubscribe", "1")
-    command += [sys.executable, "-m", "visds.commands.run", *arguments]
+    # -P: nothing in the folder where the user happens to be is imported.
+    command += [sys.executable, "-P", "-m", "visds.commands.run", *arguments]
     os.execve(launcher, command, environment)
 
 
 def is_open_mpi(launcher: str) -> bool:
     """Whether an mpiexec is Open MPI's."""
     said = subprocess.run([launcher, "--version"], capture_output=True, text=True, check=False)
-    return "open" in said.stdout.lower() or "prte" in said.stdout.lower()
+    return "open mpi" in said.stdout.lower() or "openrte" in said.stdout.lower()
 
 
 def describe_mpi() -> dict[str, str]:
-    """Return what is known of the MPI library, the launcher and the world, for ``--check``."""
-    from mpi4py import MPI
+    """Return what is known of the MPI library, the launcher and the world, for ``--check``.
 
+    Raises
+    ------
+    LauncherError
+        If the MPI library cannot be loaded.
+    """
+    MPI = _load_mpi()
     world = MPI.COMM_WORLD
     return {"MPI library": MPI.Get_library_version().splitlines()[0].strip("\x00 "),
             "world size": str(world.Get_size()),

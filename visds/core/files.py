@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
@@ -49,15 +50,19 @@ def output_error(path: str | os.PathLike, error: OSError) -> OutputError:
     return OutputError(f"cannot write {path}: {reason}")
 
 
-def make_folder(path: str | os.PathLike) -> Path:
+def make_folder(path: str | os.PathLike, *, outside: str | os.PathLike | None = None) -> Path:
     """Make a folder and its parents where they are missing, and check that it can be written.
+
+    `outside`, where given, is a folder in which nothing may be written.
 
     Raises
     ------
     OutputError
-        If it cannot be made or written.
+        If it cannot be made or written, or lies where it must not.
     """
     path = Path(path)
+    if outside is not None and path.resolve().is_relative_to(Path(outside).resolve()):
+        raise OutputError(f"cannot write {path}: it is inside {outside}, which is only read")
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
@@ -65,6 +70,34 @@ def make_folder(path: str | os.PathLike) -> Path:
     except OSError as error:
         raise output_error(path, error) from error
     return path
+
+
+@contextlib.contextmanager
+def only_writer(path: str | os.PathLike) -> Iterator[None]:
+    """Keep programs that ask for the same file here, on any node, from working at the same time.
+
+    The file is made if it is missing. The lock ends with the process, however that ends. Where
+    the file system has no locks there is no protection.
+
+    Raises
+    ------
+    OutputError
+        If another program has it, or the file cannot be written.
+    """
+    try:
+        file = open(path, "a")
+    except OSError as error:
+        raise output_error(path, error) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OutputError(f"cannot write {path}: another visds program is at work in "
+                              f"{Path(path).parent}") from error
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+                raise output_error(path, error) from error
+        yield
 
 
 def sync(path: Path) -> None:

@@ -1,5 +1,9 @@
-"""Where compiled kernels are kept, so that ranks and reruns do not all compile them."""
+"""Where compiled kernels are kept, so that ranks and reruns do not all compile them.
 
+And the list of fonts of matplotlib, which is made the first time too.
+"""
+
+import contextlib
 import hashlib
 import importlib
 import os
@@ -12,23 +16,18 @@ _MODULES = ("visds.dynspec.average", "visds.dynspec.flag", "visds.dynspec.detect
 _PACKAGE = Path(__file__).parents[1]
 
 
-def use_kernel_cache() -> None:
-    """Choose the folder of numba's cache; call it before a module with kernels is imported.
+def use_own_caches() -> None:
+    """Choose where numba and matplotlib keep their caches: never in the home folder.
 
-    Beside the sources where that can be written. Else a folder of the user's own under the
-    system's temporary folder, one for each node, user and installation; never the home folder.
+    To be called before either is imported. Kernels are kept beside the sources where that can be
+    written; all else in a folder of the user's own under the system's temporary folder, one for
+    each node, user and installation. Where the user has chosen a folder it is that one.
     """
-    if "NUMBA_CACHE_DIR" in os.environ or all(
-            os.access(_source(module).parent, os.W_OK) for module in _MODULES):
-        return
-    installation = hashlib.sha256(str(_PACKAGE).encode()).hexdigest()[:12]
-    folder = Path(tempfile.gettempdir()) / f"visds-kernels-{os.getuid()}-{installation}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    status = folder.stat()
-    if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o022:
-        # Somebody else's folder of that name: its contents would be run as code.
-        folder = Path(tempfile.mkdtemp(prefix="visds-kernels-"))
-    os.environ["NUMBA_CACHE_DIR"] = str(folder)
+    if "MPLCONFIGDIR" not in os.environ:
+        os.environ["MPLCONFIGDIR"] = str(_own_folder())
+    if "NUMBA_CACHE_DIR" not in os.environ and not all(
+            _keeps_kernels(_source(module).parent) for module in _MODULES):
+        os.environ["NUMBA_CACHE_DIR"] = str(_own_folder())
 
 
 def compile_kernels() -> None:
@@ -49,6 +48,25 @@ def kernels_are_cached() -> bool:
                    for place in places):
             return False
     return True
+
+
+def _own_folder() -> Path:
+    installation = hashlib.sha256(str(_PACKAGE).encode()).hexdigest()[:12]
+    folder = Path(tempfile.gettempdir()) / f"visds-{os.getuid()}-{installation}"
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    status = folder.lstat()
+    if (status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o022
+            or not stat.S_ISDIR(status.st_mode)):
+        # Somebody else's folder of that name: its contents would be run as code.
+        folder = Path(tempfile.mkdtemp(prefix="visds-"))
+    return folder
+
+
+def _keeps_kernels(folder: Path) -> bool:
+    """Whether numba can write its cache beside the sources in a folder."""
+    cache = folder / "__pycache__"
+    return os.access(cache if cache.is_dir() else folder, os.W_OK)
 
 
 def _source(module: str) -> Path:

@@ -3,9 +3,11 @@
 import contextlib
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 
+from visds.core.files import output_error
 from visds.core.provenance import command_line
 
 _NAME = "visds"
@@ -18,17 +20,27 @@ logger.propagate = False
 def log_file(path: str | os.PathLike) -> Iterator[None]:
     """Write the log to a file, after what is there, and to standard output without times.
 
-    An exception that ends the run is written to the file with its traceback.
+    An exception that ends the run is written to the file with its traceback. Lines that find the
+    disk full are lost.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be opened.
     """
-    logger.setLevel(logging.INFO)
-    file = logging.FileHandler(path)
+    logger.setLevel(logging.DEBUG)
+    try:
+        file = _LogFile(path)
+    except OSError as error:
+        raise output_error(path, error) from error
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     screen = logging.StreamHandler(sys.stdout)
+    screen.setLevel(logging.INFO)
     screen.setFormatter(_Short())
     logger.addHandler(file)
     logger.addHandler(screen)
     try:
-        logger.info("%s", " ".join(command_line()))
+        logger.info("%s", shlex.join(command_line()))
         yield
     except BaseException as error:
         logger.removeHandler(screen)
@@ -37,7 +49,13 @@ def log_file(path: str | os.PathLike) -> Iterator[None]:
     finally:
         for handler in (file, screen):
             logger.removeHandler(handler)
-            handler.close()
+            with contextlib.suppress(OSError):
+                handler.close()
+
+
+class _LogFile(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say nothing: on a full disk the run's own error says it."""
 
 
 class _Short(logging.Formatter):

@@ -6,14 +6,15 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from visds.core.errors import ExitCode, VisdsError
+from visds.core.farm import is_coordinator
 
 
 def run_program(program: str, body: Callable[[Sequence[str] | None], int],
                 argv: Sequence[str] | None) -> int:
     """Run the body of a program and return its exit code.
 
-    A VisdsError becomes one line on standard error and exit code 2 (``--debug`` shows the
-    traceback too). Other exceptions are defects and keep their traceback.
+    A VisdsError becomes one line on standard error, of rank 0 only, and exit code 2 (``--debug``
+    shows the traceback too). Other exceptions are defects and keep their traceback.
     """
     arguments = sys.argv[1:] if argv is None else argv
     try:
@@ -21,7 +22,8 @@ def run_program(program: str, body: Callable[[Sequence[str] | None], int],
     except VisdsError as error:
         if "--debug" in arguments:
             traceback.print_exc()
-        print(f"{program}: error: {error}", file=sys.stderr)
+        if is_coordinator():
+            print(f"{program}: error: {error}", file=sys.stderr)
         return ExitCode.INPUT
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -61,8 +61,10 @@ def file_hash(path: str | os.PathLike) -> str:
 
 
 def command_line() -> list[str]:
-    """Return the command as it was typed."""
-    return [Path(sys.argv[0]).name, *sys.argv[1:]]
+    """Return the command as it was typed, whether as a program or as a module of commands."""
+    path = Path(sys.argv[0])
+    program = f"visds-{path.stem}" if path.parent.name == "commands" else path.name
+    return [program, *sys.argv[1:]]
 
 
 def _feed(digest, value: Any) -> None:

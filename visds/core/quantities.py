@@ -1,5 +1,6 @@
 """Quantities as a user writes them: ``10s``, ``4MHz``, ``256MB``, ``500m``, ``2klambda``."""
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ from visds.core.errors import SettingsError
 
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-zµ]*)\s*")
 
+DEGREES = {"deg": 1.0, "rad": math.degrees(1.0)}
 SECONDS = {"s": 1.0, "ms": 1e-3, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 HERTZ = {"Hz": 1.0, "kHz": 1e3, "MHz": 1e6, "GHz": 1e9}
 BYTES = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
@@ -23,13 +25,15 @@ def parse(text: str, units: dict[str, float], *, bare: float | None = None) -> f
     Raises
     ------
     SettingsError
-        If `text` is not a number followed by one of `units`.
+        If `text` is not a finite number followed by one of `units`.
     """
     match = _NUMBER.fullmatch(str(text))
     expected = ", ".join(units)
     if match is None:
         raise SettingsError(f"'{text}' is not a number with a unit (one of {expected})")
     number, unit = float(match[1]), match[2]
+    if not math.isfinite(number):
+        raise SettingsError(f"'{text}' is not a finite number")
     if not unit:
         if bare is None:
             raise SettingsError(f"'{text}' needs a unit (one of {expected})")
@@ -42,6 +46,11 @@ def parse(text: str, units: dict[str, float], *, bare: float | None = None) -> f
 def seconds(text: str) -> float:
     """Return a duration in seconds; a bare number is seconds."""
     return parse(text, SECONDS, bare=1.0)
+
+
+def degrees(text: str) -> float:
+    """Return an angle in degrees; a bare number is degrees."""
+    return parse(text, DEGREES, bare=1.0)
 
 
 def byte_count(text: str) -> int:

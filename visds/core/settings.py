@@ -15,6 +15,7 @@ turns them into what the stage works with.
 import argparse
 import dataclasses
 import difflib
+import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -111,7 +112,7 @@ class Settings(Mapping):
         for stage, values in self._written.items():
             lines.append(f"[{stage}]")
             for key, value in values.items():
-                if value is None or value == ():
+                if value is None:
                     lines.append(f"# {key} =")
                 else:
                     lines.append(f"{key} = {_toml_value(value)}")
@@ -215,7 +216,15 @@ def read_settings_file(path: str, stages: dict[str, type]) -> dict[str, dict[str
 
 
 class _ArgumentParser(argparse.ArgumentParser):
-    """Argparse that raises SettingsError, with the nearest known option, instead of leaving."""
+    """Argparse that raises SettingsError, with the nearest known option, instead of leaving.
+
+    A negative quantity such as -2.7255s is a value, as a negative number is.
+    """
+
+    def _parse_optional(self, arg_string: str):
+        if re.match(r"-\.?\d", arg_string):
+            return None
+        return super()._parse_optional(arg_string)
 
     def error(self, message: str):
         unknown = message.partition("unrecognized arguments: ")[2].split()

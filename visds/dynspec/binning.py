@@ -34,8 +34,9 @@ def time_groups(time: np.ndarray, integration: np.ndarray, scan: np.ndarray, bin
         place = (np.arange(len(time)) - first) // bin.count
     else:
         since = (time - time[first]) * 86400 + integration[first] / 2
-        # A microsecond keeps a centre that falls on an edge by rounding in the later bin.
-        place = np.floor((since + 1e-6) / bin.width).astype(int)
+        # Times are good to a microsecond or two (they were seconds of MJD): a centre that falls
+        # on an edge stays in the later bin.
+        place = np.floor((since + 1e-5) / bin.width).astype(int)
     return _groups(first, place)
 
 

@@ -43,7 +43,7 @@ def stitch(blocks: Iterable[Callable[[], DynamicSpectrum]], axes: Axes,
         block = read()
         if result is None or first is None:
             first, result = block, _empty(block, axes)
-        t = _places(axes.time, block.time, _half_step(axes.integration))
+        t = _time_places(axes, block)
         f = _places(axes.frequency, block.frequency, 1e-3 * axes.channel_width)
         cells = np.ix_(t, f)
         for name, spec in DynamicSpectrum.array_specs().items():
@@ -102,12 +102,14 @@ def common_axes(pieces: Iterable[tuple]) -> Axes:
 def flag_statistics(counts: dict[int, int]) -> dict[str, float]:
     """Return the fraction of visibilities per reason, and of all that were used.
 
-    `counts` are visibilities by flag byte. A visibility with two reasons counts for both.
+    `counts` are visibilities by flag byte. A visibility with two reasons counts for both; one
+    that is absent has no other reason.
     """
     total = sum(counts.values())
     statistics = {"visibilities": total, "used": counts.get(0, 0) / max(total, 1)}
     for flag in Flag:
-        number = sum(n for byte, n in counts.items() if byte & flag)
+        number = sum(n for byte, n in counts.items()
+                     if byte & flag and (flag == Flag.ABSENT or not byte & Flag.ABSENT))
         if number:
             statistics[flag.name.lower()] = number / total
     return statistics
@@ -121,8 +123,13 @@ def _empty(block: DynamicSpectrum, axes: Axes) -> dict[str, np.ndarray]:
             if spec.axes.startswith("TF")}
 
 
-def _half_step(integration: np.ndarray) -> np.ndarray:
-    return 0.1 * integration / 86400
+def _time_places(axes: Axes, block: DynamicSpectrum) -> np.ndarray:
+    """Return the places of a block's integrations among those of its own scan."""
+    of_scan = np.flatnonzero(axes.scan == block.scan[0])
+    if not len(of_scan):
+        raise ValueError(f"scan {block.scan[0]} of a block is not on the common axes")
+    tolerance = 0.1 * axes.integration[of_scan] / 86400
+    return of_scan[_places(axes.time[of_scan], block.time, tolerance)]
 
 
 def _places(axis: np.ndarray, values: np.ndarray, tolerance: np.ndarray) -> np.ndarray:

@@ -10,9 +10,15 @@ from collections.abc import Iterator
 import h5py
 import numpy as np
 
-from visds.core.arrays import FIXED_LENGTHS, create_dataset, mark_complete, open_product
+from visds.core.arrays import (
+    FIXED_LENGTHS,
+    create_dataset,
+    damage_reported,
+    mark_complete,
+    open_product,
+)
 from visds.core.arrays import read_attributes as read_record_attributes
-from visds.core.files import whole_file
+from visds.core.product_file import ProductFile, new_product
 from visds.visibility.chunk import VisibilityChunk
 
 PER_CORRELATION = ("visibility", "flags", "weight")
@@ -30,15 +36,15 @@ def write_slabs(path: str | os.PathLike, slabs: Iterator[VisibilityChunk], integ
     OutputError
         If the file cannot be written, for want of space for instance.
     """
-    with whole_file(path) as part:
-        with h5py.File(part, "w") as file:
-            begin = 0
-            for slab in slabs:
-                if begin == 0:
-                    _create(file, slab, integrations, key)
-                begin = _append(file, slab, begin)
-                yield slab
-            mark_complete(file)
+    with new_product(path) as file:
+        begin = 0
+        for slab in slabs:
+            if begin == 0:
+                _create(file, slab, integrations, key)
+            begin = _append(file, slab, begin)
+            file.check()
+            yield slab
+        mark_complete(file)
 
 
 def read_slabs(path: str | os.PathLike, nbytes: int) -> Iterator[VisibilityChunk]:
@@ -47,9 +53,9 @@ def read_slabs(path: str | os.PathLike, nbytes: int) -> Iterator[VisibilityChunk
     Raises
     ------
     FormatError
-        If the file is not a complete chunk file of this version.
+        If the file is not a complete chunk file of this version, or is damaged.
     """
-    with open_product(path, VisibilityChunk) as file:
+    with open_product(path, VisibilityChunk) as file, damage_reported(path):
         attributes = read_record_attributes(file, VisibilityChunk)
         specs = VisibilityChunk.array_specs()
         labels = attributes["correlations"]
@@ -57,6 +63,9 @@ def read_slabs(path: str | os.PathLike, nbytes: int) -> Iterator[VisibilityChunk
         stored = [file[name][label] for name in PER_CORRELATION for label in labels]
         per_integration = sum(data.dtype.itemsize * np.prod(data.shape[1:]) for data in stored)
         step = max(1, int(nbytes // max(per_integration, 1)))
+        if stored[0].chunks:
+            # Half of an HDF5 chunk costs as much to read and check as the whole.
+            step = max(step // stored[0].chunks[0], 1) * stored[0].chunks[0]
         fixed = {name: file[name][()] for name, spec in specs.items()
                  if not spec.axes.startswith("T")}
         for begin in range(0, T, step):
@@ -82,7 +91,8 @@ def _create(file: h5py.File, slab: VisibilityChunk, integrations: int, key: str)
         if name in PER_CORRELATION:
             for label in slab.correlations:
                 shape = tuple(lengths[axis] for axis in spec.axes[:-1])
-                create_dataset(file.require_group(name), label, spec, shape)
+                create_dataset(file.require_group(name), label, spec, shape,
+                               chunks=(min(len(slab.time), integrations), *shape[1:]))
         elif spec.axes.startswith("T"):
             create_dataset(file, name, spec, tuple(lengths[axis] for axis in spec.axes))
         else:
@@ -90,7 +100,7 @@ def _create(file: h5py.File, slab: VisibilityChunk, integrations: int, key: str)
             create_dataset(file, name, spec, values.shape, data=values)
 
 
-def _append(file: h5py.File, slab: VisibilityChunk, begin: int) -> int:
+def _append(file: ProductFile, slab: VisibilityChunk, begin: int) -> int:
     end = begin + len(slab.time)
     for name, spec in slab.array_specs().items():
         if name in PER_CORRELATION:

@@ -66,9 +66,18 @@ class Description:
     columns: tuple[str, ...]
 
     @property
+    def placed_antennas(self) -> np.ndarray:
+        """Positions (antenna, 3) of the antennas that have one, ITRF m.
+
+        Antennas that took no part are often rows of zeros; the centre of the Earth is no place.
+        """
+        placed = np.any(self.antenna_position != 0, axis=1)
+        return self.antenna_position[placed] if placed.any() else self.antenna_position
+
+    @property
     def position(self) -> np.ndarray:
         """Mean position (3) of the antennas, ITRF m."""
-        return self.antenna_position.mean(axis=0)
+        return self.placed_antennas.mean(axis=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,11 +270,15 @@ class MeasurementSet:
         return tuple(fields)
 
     def _spectral_window(self, table, row: int) -> SpectralWindow:
-        code = int(table.getcell("MEAS_FREQ_REF", row))
+        info = table.getcolkeywords("CHAN_FREQ").get("MEASINFO", {})
+        if "Ref" in info and "VarRefCol" not in info:
+            frame = str(info["Ref"])
+        else:
+            code = int(table.getcell("MEAS_FREQ_REF", row))
+            frame = FREQUENCY_FRAMES[code] if 0 <= code < len(FREQUENCY_FRAMES) else "undefined"
         return SpectralWindow(
             np.asarray(table.getcell("CHAN_FREQ", row), float),
-            np.abs(np.asarray(table.getcell("CHAN_WIDTH", row), float)),
-            FREQUENCY_FRAMES[code] if 0 <= code < len(FREQUENCY_FRAMES) else "undefined")
+            np.abs(np.asarray(table.getcell("CHAN_WIDTH", row), float)), frame)
 
     def _feed_angle(self) -> float:
         if not os.path.isfile(os.path.join(self.path, "FEED", "table.dat")):

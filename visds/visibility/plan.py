@@ -1,6 +1,5 @@
 """The plan: which rows of a measurement set make which chunks, from metadata alone."""
 
-import dataclasses
 import re
 from dataclasses import dataclass, field
 
@@ -8,9 +7,16 @@ import numpy as np
 
 from visds.core.errors import MeasurementSetError, SettingsError
 from visds.core.polarization import Handedness, available_stokes, parallel_hands
-from visds.core.quantities import UVDistance, byte_count, seconds, uv_distance
+from visds.core.quantities import UVDistance, byte_count, degrees, seconds, uv_distance
 from visds.core.settings import setting
 from visds.visibility.handedness import known_handedness, override
+from visds.visibility.integrations import (
+    IntervalDoubts,
+    integration_times,
+    mjd_utc,
+    pack,
+    ranges,
+)
 from visds.visibility.measurement_set import (
     Description,
     MeasurementSet,
@@ -60,7 +66,7 @@ class ReadSettings:
         choices=("auto", "yes", "no"))
     receptor_angle: float | None = setting(
         None, "position angle of the feed's X (or R) in degrees (default: the FEED table's, for "
-        "linear feeds)", parse=float, metavar="DEG")
+        "linear feeds)", parse=degrees, metavar="DEG")
     chunk_size: int = setting(
         "256MB", "size of a chunk in memory", parse=byte_count, metavar="SIZE")
 
@@ -165,7 +171,7 @@ def plan_chunks(path: str, settings: ReadSettings) -> Plan:
         observed = description.fields[field_number]
         usable_frame(observed, path)
         stored = _choose_correlations(description, runs, settings, path)
-        middle = float(np.median(_mjd_utc(runs.time, description.time_scale)))
+        middle = float(np.median(mjd_utc(runs.time, description.time_scale)))
         handedness = _choose_handedness(description, runs, settings, middle, choices, warnings)
         labels, _ = handedness.settle(stored)
         stokes = _choose_stokes(labels, settings, path)
@@ -174,6 +180,7 @@ def plan_chunks(path: str, settings: ReadSettings) -> Plan:
         longest = _longest_baseline(description)
     feed_angle, parallactic = _feed_rotation(description, settings, labels, stokes, choices)
     tasks: list[ChunkTask] = []
+    doubts = IntervalDoubts()
     for number in np.unique(runs.data_description):
         window_number, setup = description.data_descriptions[number]
         window = description.spectral_windows[window_number]
@@ -194,7 +201,8 @@ def plan_chunks(path: str, settings: ReadSettings) -> Plan:
         mine = runs.select(runs.data_description == number)
         for scan in np.unique(mine.scan):
             tasks += _split_scan(source, int(scan), mine.select(mine.scan == scan),
-                                 description.time_scale, settings, warnings)
+                                 description.time_scale, settings, doubts)
+    warnings += doubts.warnings(path)
     return Plan(description=description, tasks=tuple(tasks), field=observed.name,
                 phase_centre=(observed.phase_centre.ra, observed.phase_centre.dec),
                 frame=observed.phase_centre.frame, column=column, weights=weights,
@@ -248,19 +256,9 @@ def _numbers(texts, option, known: set[int], path: str) -> set[int]:
         inside = {number for number in known if first <= number <= last}
         if not inside:
             raise SettingsError(f"{option}: {text} is not in {path}; it has "
-                                f"{_ranges(sorted(known))}")
+                                f"{ranges(sorted(known))}")
         numbers |= inside
     return numbers
-
-
-def _ranges(numbers: list[int]) -> str:
-    parts = []
-    for number in numbers:
-        if parts and number == parts[-1][1] + 1:
-            parts[-1][1] = number
-        else:
-            parts.append([number, number])
-    return ", ".join(str(a) if a == b else f"{a}~{b}" for a, b in parts)
 
 
 def _field_number(description: Description, text: str) -> int:
@@ -349,7 +347,10 @@ def _check_cells(measurement_set, description, runs, column) -> None:
 
 
 def _choose_weights(measurement_set, runs, settings, choices, warnings) -> tuple[str, bool]:
-    rows = np.unique(runs.start[np.linspace(0, len(runs.start) - 1, _WEIGHT_SAMPLES).astype(int)])
+    # Spread over the observation and, so that not always the same baseline is met, over its runs.
+    spread = np.linspace(0, 1, _WEIGHT_SAMPLES)
+    run = (spread * (len(runs.start) - 1)).astype(int)
+    rows = np.unique(runs.start[run] + (7 * spread % 1 * runs.length[run]).astype(int))
     one = np.ones(1, int)
 
     def sample(column):
@@ -365,7 +366,7 @@ def _choose_weights(measurement_set, runs, settings, choices, warnings) -> tuple
         raise MeasurementSetError(f"{measurement_set.path} has no (complete) WEIGHT_SPECTRUM; "
                                   "use --weights row or flat")
     if chosen is None:
-        varies = spectrum is not None and np.ptp(spectrum[np.isfinite(spectrum)]) > 0
+        varies = spectrum is not None and len(np.unique(spectrum[np.isfinite(spectrum)])) > 1
         chosen = "spectrum" if varies else "row"
         choices.append(f"weights {chosen}" + (
             "" if varies else ": no WEIGHT_SPECTRUM, or it is constant"))
@@ -378,8 +379,7 @@ def _choose_weights(measurement_set, runs, settings, choices, warnings) -> tuple
 
 
 def _longest_baseline(description: Description) -> float:
-    position = description.antenna_position
-    centred = position - position.mean(axis=0)
+    centred = description.placed_antennas - description.position
     # An upper limit that needs no pairs: good enough for a beam size before uvw is read.
     return float(2 * np.sqrt((centred**2).sum(axis=1)).max())
 
@@ -407,7 +407,7 @@ def _feed_rotation(description, settings, labels, stokes, choices) -> tuple[floa
 
 
 def _split_scan(source: Source, scan: int, runs: RowRuns, time_scale: str,
-                settings: ReadSettings, warnings: list[str]) -> list[ChunkTask]:
+                settings: ReadSettings, doubts: IntervalDoubts) -> list[ChunkTask]:
     order = np.lexsort((runs.start, runs.time))
     runs = runs.select(order)
     # Rows of one integration may differ in the last digits of their time.
@@ -415,10 +415,10 @@ def _split_scan(source: Source, scan: int, runs: RowRuns, time_scale: str,
     integration = np.cumsum(new) - 1
     first = np.flatnonzero(new)
     time = runs.time[first]
-    length = _integration_times(time, runs.interval[first], source, scan, warnings)
-    utc = _mjd_utc(time, time_scale) + settings.time_offset / 86400
+    length = integration_times(time, runs.interval[first], scan, doubts)
+    utc = mjd_utc(time, time_scale) + settings.time_offset / 86400
     rows = np.add.reduceat(runs.length, first)
-    per_chunk = _pack(rows * source.bytes_per_row, settings.chunk_size)
+    per_chunk = pack(rows * source.bytes_per_row, settings.chunk_size)
     safe = re.sub(r"[^A-Za-z0-9+.-]+", "_", source.field)
     tasks = []
     for part, (begin, end) in enumerate(per_chunk):
@@ -429,50 +429,3 @@ def _split_scan(source: Source, scan: int, runs: RowRuns, time_scale: str,
             run_start=runs.start[inside], run_length=runs.length[inside],
             run_integration=integration[inside] - begin))
     return tasks
-
-
-def _integration_times(time, interval, source, scan, warnings) -> np.ndarray:
-    """Return the integration times (s), INTERVAL held against the spacing of the times."""
-    if len(time) < 2:
-        return interval.astype(float)
-    spacing = float(np.median(np.diff(time)))
-    stated = float(np.median(interval))
-    if stated <= 0 or stated < 0.1 * spacing or stated > 1.1 * spacing:
-        warnings.append(
-            f"{source.path}: INTERVAL says {stated:.3g} s but integrations are {spacing:.3g} s "
-            f"apart (scan {scan}); the spacing is taken as the integration time")
-        return np.full(len(time), spacing)
-    if stated < 0.9 * spacing:
-        warnings.append(f"{source.path}: INTERVAL is {stated:.3g} s, integrations are "
-                        f"{spacing:.3g} s apart (scan {scan}): dead time, or a wrong INTERVAL")
-    return interval.astype(float)
-
-
-def _pack(sizes: np.ndarray, limit: int) -> list[tuple[int, int]]:
-    """Return ranges of integrations whose sizes add up to at most `limit`, of equal counts."""
-    largest = int(sizes.max())
-    per_chunk = max(1, limit // max(largest, 1))
-    parts = -(-len(sizes) // per_chunk)
-    edges = np.linspace(0, len(sizes), parts + 1).round().astype(int)
-    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
-
-
-def _mjd_utc(seconds_mjd: np.ndarray, scale: str) -> np.ndarray:
-    """Return MJD UTC (d) of TIME (s) in the scale of the column."""
-    days = np.asarray(seconds_mjd, float) / 86400
-    if scale == "UTC":
-        return days
-    from astropy.time import Time
-
-    try:
-        return Time(days, format="mjd", scale=scale.lower()).utc.mjd
-    except (KeyError, ValueError) as error:
-        raise MeasurementSetError(f"TIME is in scale {scale}; expected UTC or one that can be "
-                                  "turned to it") from error
-
-
-def describe_source(source: Source) -> dict:
-    """Return the source as plain values, for provenance and keys."""
-    values = dataclasses.asdict(source)
-    return {name: value.tolist() if isinstance(value, np.ndarray) else value
-            for name, value in values.items()}
