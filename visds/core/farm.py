@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from visds.core.errors import ExitCode, LauncherError, VisdsError
+from visds.core.progress import BAR_VARIABLE
 
 TAG_TASK, TAG_RESULT = 1, 2
 _LAUNCHER_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
@@ -389,6 +390,8 @@ def start_under_launcher(ranks: int, arguments: Sequence[str]) -> None:
         raise LauncherError(f"-n {ranks}: no mpiexec beside {sys.executable} or on the path; "
                             "install visds[mpi], or load the site's MPI module")
     environment = dict(os.environ)
+    if sys.stderr.isatty():
+        environment[BAR_VARIABLE] = "1"
     command = [launcher, "-n", str(ranks)]
     if is_open_mpi(launcher):
         command += ["--bind-to", "none"]

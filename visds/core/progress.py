@@ -1,9 +1,13 @@
 """Progress: a bar on a terminal, plain lines in a batch log."""
 
+import os
 import sys
 import time
 from types import TracebackType
 from typing import TextIO
+
+BAR_VARIABLE = "VISDS_BAR"
+"""Set in the environment of ranks whose standard error a launcher passes on to a terminal."""
 
 _LINE_EVERY = 30.0
 _BAR_EVERY = 0.1
@@ -19,7 +23,7 @@ class Progress:
     def __init__(self, label: str, total: int, nbytes: int = 0, stream: TextIO | None = None):
         self._label, self._total, self._nbytes = label, total, nbytes
         self._stream = stream or sys.stderr
-        self._terminal = self._stream.isatty()
+        self._terminal = self._stream.isatty() or (stream is None and BAR_VARIABLE in os.environ)
         self._begun = self._shown = time.monotonic()
         self._done = self._bytes_done = 0
 

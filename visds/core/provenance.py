@@ -85,9 +85,10 @@ def _feed(digest, value: Any) -> None:
             _feed(digest, item)
             digest.update(b",")
         digest.update(b"]")
+    elif isinstance(value, np.generic):
+        # Before the numbers of Python: a float64 is one of them, but is written differently.
+        _feed(digest, value.item())
     elif isinstance(value, (str, int, float, bool, type(None), enum.Enum)):
         digest.update(f"{type(value).__name__}:{value!r}".encode())
-    elif isinstance(value, (np.integer, np.floating)):
-        _feed(digest, value.item())
     else:
         raise TypeError(f"cannot make a key of {type(value).__name__}")

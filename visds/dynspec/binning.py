@@ -6,6 +6,9 @@ import numpy as np
 
 from visds.core.quantities import Bin
 
+_GAP = 5.0
+"""A gap in time: so many times the usual step from integration to integration."""
+
 
 @dataclass(frozen=True)
 class Groups:
@@ -27,9 +30,17 @@ def time_groups(time: np.ndarray, integration: np.ndarray, scan: np.ndarray, bin
     """Return the groups of integrations: bins start with a scan and never hold two scans.
 
     `time` (T) in d and `integration` (T) in s. A sample belongs to the bin that holds its centre.
+    Bins of a count of integrations end at a gap in time too, some integrations long: where a
+    whole night has one scan number they would reach over it.
     """
-    new_scan = np.flatnonzero(np.diff(scan, prepend=scan[0] - 1))
-    first = np.repeat(new_scan, np.diff(np.append(new_scan, len(scan))))
+    new_scan = np.append(True, np.diff(scan) != 0)
+    if bin.count:
+        step = np.diff(time)
+        within = step[~new_scan[1:]]
+        usual = np.median(within) if len(within) else np.inf
+        new_scan[1:] |= step > _GAP * usual
+    begins = np.flatnonzero(new_scan)
+    first = np.repeat(begins, np.diff(np.append(begins, len(scan))))
     if bin.count:
         place = (np.arange(len(time)) - first) // bin.count
     else:

@@ -156,7 +156,8 @@ class DynamicSpectrum(Record):
         """Return the fraction of I, e.g. V/I, and its error (T,F); NaN where I < 5 sigma.
 
         sigma_f^2 = f^2 ((s_V/V)^2 + (s_I/I)^2 - 2 cov(V,I)/(V I)), written without the
-        division by V.
+        division by V. The covariance is that of I with V (circular feeds) or Q (linear feeds);
+        that of I with U of turned linear feeds with unequal hands is not known and left out.
         """
         intensity, part = self.values("I"), self.values(polarization)
         sigma_i, sigma_p = self.errors("I"), self.errors(polarization)

@@ -3,9 +3,10 @@
 The one module that knows python-casacore.
 """
 
+import functools
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,6 +103,18 @@ class RowRuns:
         return RowRuns(**{name: values[chosen] for name, values in vars(self).items()})
 
 
+def _reported(method: Callable) -> Callable:
+    """Let a method raise MeasurementSetError for what casacore cannot read."""
+    @functools.wraps(method)
+    def reading(self, *arguments):
+        try:
+            return method(self, *arguments)
+        except (RuntimeError, UnicodeDecodeError) as error:
+            reason = str(error).splitlines()[0]
+            raise MeasurementSetError(f"{self.path} cannot be read: {reason}") from error
+    return reading
+
+
 class MeasurementSet:
     """A measurement set, open for reading; nothing in its folder is written or locked.
 
@@ -134,6 +147,7 @@ class MeasurementSet:
         """Close the table."""
         self._main.close()
 
+    @_reported
     def describe(self) -> Description:
         """Return the description in the subtables.
 
@@ -177,6 +191,7 @@ class MeasurementSet:
             table.close()
         return description
 
+    @_reported
     def row_runs(self) -> RowRuns:
         """Return the runs of all rows, read some rows at a time."""
         parts: dict[str, list[np.ndarray]] = {}
@@ -202,6 +217,7 @@ class MeasurementSet:
             raise MeasurementSetError(f"{self.path} has no rows")
         return RowRuns(**{name: np.concatenate(values) for name, values in parts.items()})
 
+    @_reported
     def cell_shape(self, column: str, row: int) -> tuple[int, ...] | None:
         """Return the shape of a cell, or None if the column is not there or the cell is empty."""
         if column not in self._main.colnames() or not self._main.iscelldefined(column, int(row)):

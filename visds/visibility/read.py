@@ -17,7 +17,7 @@ from visds.visibility.chunk import VisibilityChunk
 from visds.visibility.measurement_set import MeasurementSet
 from visds.visibility.plan import ChunkTask, Source
 
-SLAB_BYTES = 24_000_000
+SLAB_BYTES = 12_000_000
 """Memory of one slab: small enough for the processor's caches to help, large to read fast."""
 
 
