@@ -41,7 +41,7 @@ from visds.visibility.chunk import VisibilityChunk
 from visds.visibility.chunk_file import read_slabs, write_slabs
 from visds.visibility.measurement_set import MeasurementSet
 from visds.visibility.plan import ChunkTask
-from visds.visibility.read import SLAB_BYTES, ChunkReader, read_ahead
+from visds.visibility.read import SLAB_BYTES, Buffers, ChunkReader, read_ahead
 from visds.visibility.sky_model.components import ComponentModel
 from visds.visibility.sky_model.subtract import subtract
 
@@ -55,6 +55,7 @@ REPORTED_DETECTIONS = ["name", "duration", "band_low", "band_high", "polarizatio
                        "fluence", "fluence_error", "fraction_V", "fraction_V_error"]
 REPORTED_MATCHES = ["catalogue", "left_name", "right_name", "separation_arcsec",
                     "normalized_separation", "chance_probability", "best"]
+_BUFFERS = Buffers()  # of this rank, for one chunk after the other
 CAPTIONS = {"I": "Stokes I", "V": "Stokes V", "V/I": "Stokes V over I",
             "lightcurve": "Light curve", "overview": "Overview"}
 
@@ -127,7 +128,7 @@ class ChunkJob:
         with contextlib.ExitStack() as stack:
             measurement_set = stack.enter_context(MeasurementSet(task.source.path))
             slabs = stack.enter_context(contextlib.closing(read_ahead(
-                ChunkReader(measurement_set, task, self.model_column).slabs())))
+                ChunkReader(measurement_set, task, self.model_column).slabs(_BUFFERS))))
             if self.model is not None:
                 slabs = (subtract(slab, self.model) for slab in slabs)
             if not self.stream:

@@ -1,5 +1,6 @@
 """visds-run: from a measurement set to dynamic spectra, light curves, detections and matches."""
 
+import importlib
 import sys
 from collections.abc import Sequence
 
@@ -66,7 +67,12 @@ def _body(argv: Sequence[str] | None) -> int:
 
         return run(arguments.measurement_set, out, settings, farm)
 
-    return serve_ranks(program, compile_kernels)
+    return serve_ranks(program, compile_kernels, _load_recipe)
+
+
+def _load_recipe() -> None:
+    """Import what every rank will need, on all ranks at once."""
+    importlib.import_module("visds.pipeline")
 
 
 def _default_out(measurement_set: str) -> str:

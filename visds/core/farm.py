@@ -245,12 +245,13 @@ def _attempt(work, task, rank: int) -> tuple[Outcome, bool]:
 
 
 def serve_ranks(program: Callable[[Farm], int],
-                prepare_node: Callable[[], None] | None = None) -> int:
+                prepare_node: Callable[[], None] | None = None,
+                prepare_rank: Callable[[], None] | None = None) -> int:
     """Run `program(farm)` on rank 0 while the other ranks serve it; return its exit code.
 
     `prepare_node`, where given, is called on one rank of each node while the node's other ranks
-    wait; all ranks give one or none does. An exception that nobody caught ends the whole
-    job at once, with its traceback and rank.
+    wait, and `prepare_rank` then on all ranks at once; all ranks give them or none does. An
+    exception that nobody caught ends the whole job at once, with its traceback and rank.
 
     Raises
     ------
@@ -268,6 +269,8 @@ def serve_ranks(program: Callable[[Farm], int],
     try:
         if prepare_node is not None:
             _prepare_once(world.Split_type(MPI.COMM_TYPE_SHARED), prepare_node)
+        if prepare_rank is not None:
+            prepare_rank()
         if world.Get_size() == 1:
             return program(Farm())
         if world.Get_rank() > 0:

@@ -13,6 +13,8 @@ block has a flag, the sums of the weights are the same for all channels and adde
 at constant distances, or the compiler would have to suspect that they overlap.
 """
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numba
@@ -55,6 +57,14 @@ class PairSums:
     count: np.ndarray
     flags: np.ndarray
     flag_counts: np.ndarray
+
+
+def joined(parts: Sequence[PairSums]) -> PairSums:
+    """Return the sums of consecutive parts of a chunk as one, along the time axis."""
+    fields = [field.name for field in dataclasses.fields(PairSums) if field.name != "flag_counts"]
+    return PairSums(flag_counts=sum(part.flag_counts for part in parts),
+                    **{name: np.concatenate([getattr(part, name) for part in parts])
+                       for name in fields})
 
 
 def average(visibility: np.ndarray, flags: np.ndarray, weight: np.ndarray, pairs: np.ndarray,

@@ -6,7 +6,7 @@ import numpy as np
 
 from visds.core.polarization import pairs_of, parallel_hands
 from visds.core.sky import Direction, direction_cosines
-from visds.dynspec.average import average
+from visds.dynspec.average import average, joined
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.stokes import form_stokes
 from visds.visibility.chunk import VisibilityChunk
@@ -29,27 +29,26 @@ def make_block(slabs: Iterable[VisibilityChunk], target: Direction, stokes: tupl
         places = np.array([[used.index(label) for label in pair.correlations] for pair in pairs])
         sums = average(chunk.visibility, chunk.flags, chunk.weight, places,
                        path_to(target, chunk), chunk.frequency)
-        parts.append((chunk.time, chunk.integration,
-                      form_stokes(sums, pairs, stokes, chunk.feed_angle)))
+        parts.append((chunk.time, chunk.integration, chunk.feed_angle, sums))
         flag_counts += sums.flag_counts
         longest = max(longest, float(np.hypot(chunk.uvw[..., 0], chunk.uvw[..., 1]).max()))
-    time, integration, made = zip(*parts, strict=True)
+    time, integration, feed_angle = (np.concatenate(values) for values in
+                                     list(zip(*parts, strict=True))[:3])
+    made = form_stokes(joined([part[3] for part in parts]), pairs, stokes, feed_angle)
     order = np.argsort(chunk.frequency, kind="stable")
-    F, T = len(order), sum(map(len, time))
-    cells = {name: np.concatenate([part.cells[name] for part in made])[:, order]
-             for name in made[0].cells}
+    F, T = len(order), len(time)
     return DynamicSpectrum(
-        time=np.concatenate(time), integration=np.concatenate(integration),
+        time=time, integration=integration,
         time_barycentre=np.full(T, np.nan), scan=np.full(T, chunk.scan),
         frequency=chunk.frequency[order], channel_width=chunk.channel_width[order],
         spectral_window=np.full(F, chunk.spectral_window),
-        sum_w2_cross=np.concatenate([part.sum_w2_cross for part in made])[:, order],
-        sum_w2_covariance=np.concatenate([part.sum_w2_covariance for part in made])[:, order],
+        sum_w2_cross=made.sum_w2_cross[:, order],
+        sum_w2_covariance=made.sum_w2_covariance[:, order],
         polarizations=stokes, parallel_hands=parallel_hands(correlations),
         meta={"flag_counts": {str(byte): int(number) for byte, number in enumerate(flag_counts)
                               if number},
               "longest_baseline_m": longest},
-        **cells)
+        **{name: values[:, order] for name, values in made.cells.items()})
 
 
 def path_to(target: Direction, chunk: VisibilityChunk) -> np.ndarray | None:

@@ -49,7 +49,8 @@ class Description:
     `data_descriptions` gives (spectral window, polarization setup) by DATA_DESC_ID;
     `correlations` the labels by polarization setup; `antenna_position` is (antenna, 3) ITRF m;
     `dish_diameter` (antenna) m, 0 where unknown; `feed_angle` the receptor angle of X or R in
-    rad, of the first antenna; `time_scale` that of the TIME column.
+    rad, of the first antenna; `time_scale` that of the TIME column; `data_columns` those of
+    complex numbers.
     """
 
     path: str
@@ -65,6 +66,7 @@ class Description:
     feed_angle: float
     time_scale: str
     columns: tuple[str, ...]
+    data_columns: tuple[str, ...]
 
     @property
     def placed_antennas(self) -> np.ndarray:
@@ -186,7 +188,9 @@ class MeasurementSet:
             mounts=tuple(mount.lower() for mount in antenna.getcol("MOUNT")),
             feed_angle=self._feed_angle(),
             time_scale=self._main.getcolkeywords("TIME").get("MEASINFO", {}).get("Ref", "UTC"),
-            columns=tuple(self._main.colnames()))
+            columns=tuple(self._main.colnames()),
+            data_columns=tuple(name for name in self._main.colnames()
+                               if self._main.coldatatype(name) in ("complex", "dcomplex")))
         for table in sub.values():
             table.close()
         return description
@@ -244,8 +248,8 @@ class MeasurementSet:
                 out[...] = values
                 return out
             if out is None:
-                parts = [self._main.getcol(column, int(s), int(n))
-                         for s, n in zip(start, length, strict=True)]
+                parts = [self._main.getcol(column, first, number)
+                         for first, number in _joined(start, length)]
                 return parts[0] if len(parts) == 1 else np.concatenate(parts)
             filled = 0
             for first, number in _joined(start, length):

@@ -213,13 +213,13 @@ def plan_chunks(path: str, settings: ReadSettings) -> Plan:
 
 def _choose_column(description, settings, choices) -> str:
     if settings.column:
-        if settings.column not in description.columns:
-            held = [name for name in description.columns if name.endswith("DATA")]
-            raise MeasurementSetError(f"{description.path} has no column {settings.column}; its "
-                                      f"data columns are {', '.join(held) or 'none'}")
+        if settings.column not in description.data_columns:
+            raise MeasurementSetError(
+                f"{description.path} has no column {settings.column} of visibilities; its data "
+                f"columns are {', '.join(description.data_columns) or 'none'}")
         return settings.column
     for name in ("CORRECTED_DATA", "DATA"):
-        if name in description.columns:
+        if name in description.data_columns:
             choices.append(f"column {name}")
             return name
     raise MeasurementSetError(f"{description.path} has neither CORRECTED_DATA nor DATA; name the "

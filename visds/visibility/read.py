@@ -22,6 +22,27 @@ SLAB_BYTES = 12_000_000
 
 
 
+class Buffers:
+    """Arrays for the slabs of one chunk after the other, kept as long as the shapes are the same.
+
+    Memory fresh from the system costs as much time as reading into it.
+    """
+
+    def __init__(self):
+        self._shape: tuple[int, ...] = ()
+        self._rings: list[dict[str, np.ndarray]] = []
+
+    def of(self, T: int, B: int, F: int, P: int, W: int) -> list[dict[str, np.ndarray]]:
+        """Return three sets of arrays: one to read, one that waits, one that is worked on."""
+        if self._shape != (T, B, F, P, W):
+            self._shape, self._rings = (T, B, F, P, W), []
+            self._rings = [{"visibility": np.empty((T, B, F, P), np.complex64),
+                            "flags": np.empty((T, B, F, P), np.uint8),
+                            "weight": np.empty((T, B, W, P), np.float32),
+                            "uvw": np.empty((T, B, 3), np.float64)} for _ in range(3)]
+        return self._rings
+
+
 class ChunkReader:
     """The rows of one chunk on the grid of integrations and baselines.
 
@@ -38,10 +59,13 @@ class ChunkReader:
         runs = (task.run_start, task.run_length)
         first = measurement_set.rows("ANTENNA1", *runs)
         second = measurement_set.rows("ANTENNA2", *runs)
-        integration = np.repeat(task.run_integration, task.run_length)
-        self._row_time = integration
+        # Runs are in the order of time, so each integration is a range of rows and of runs.
+        self._row_time = np.repeat(task.run_integration, task.run_length)
         self._cross = first != second
-        self.antennas, self._row_baseline = _grid(first, second, integration, self._cross)
+        self.antennas, self._row_baseline = _grid(first, second, self._row_time, self._cross)
+        T, B = self.shape[:2]
+        self._in_order = len(self._cross) == T * B and bool(self._cross.all()) and np.array_equal(
+            self._row_time * B + self._row_baseline, np.arange(T * B))
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -50,19 +74,21 @@ class ChunkReader:
         return (len(self._task.time), len(self.antennas), len(source.frequency),
                 len(source.stored))
 
-    def slabs(self) -> Iterator[VisibilityChunk]:
-        """Yield the chunk in slabs; a slab's arrays are written over after the next two slabs."""
+    def slabs(self, buffers: "Buffers | None" = None) -> Iterator[VisibilityChunk]:
+        """Yield the chunk in slabs; a slab's arrays are written over after the next two slabs.
+
+        With the `buffers` of the chunk before, its arrays are used again too.
+        """
         T, B, F, P = self.shape
         source = self._task.source
         per_slab = max(1, SLAB_BYTES // max(1, B * source.bytes_per_row))
         feed_angle = _feed_angle(source, self._task.time)
-        rings: list[dict[str, np.ndarray]] = [{}, {}, {}]
+        weights = F if source.weights == "spectrum" else 1
+        rings = (buffers or Buffers()).of(min(per_slab, T), B, F, P, weights)
         for number, begin in enumerate(range(0, T, per_slab)):
             end = min(begin + per_slab, T)
-            buffers = rings[number % len(rings)]
-            if not buffers:
-                buffers.update(_buffers(source, min(per_slab, T), B, F, P))
-            arrays = {name: values[:end - begin] for name, values in buffers.items()}
+            ring = rings[number % len(rings)]
+            arrays = {name: values[:end - begin] for name, values in ring.items()}
             self._fill(arrays, begin, end)
             yield VisibilityChunk(
                 **arrays, antennas=self.antennas, time=self._task.time[begin:end],
@@ -75,22 +101,19 @@ class ChunkReader:
     def _fill(self, arrays: dict[str, np.ndarray], begin: int, end: int) -> None:
         """Read integrations `begin` to before `end` into the arrays of a slab."""
         source = self._task.source
-        rows = (self._row_time >= begin) & (self._row_time < end)
+        rows = slice(*np.searchsorted(self._row_time, (begin, end)))
+        run = slice(*np.searchsorted(self._task.run_integration, (begin, end)))
         place_t = self._row_time[rows] - begin
         place_b = self._row_baseline[rows]
-        T, B = arrays["flags"].shape[:2]
-        in_order = (rows.sum() == T * B and self._cross[rows].all()
-                    and np.array_equal(place_t * B + place_b, np.arange(T * B)))
-        run = (self._task.run_integration >= begin) & (self._task.run_integration < end)
+        cross = self._cross[rows]
         runs = (self._task.run_start[run], self._task.run_length[run])
-        read = self._read_in_order if in_order else self._read_scattered
-        read(arrays, runs, place_t, place_b, self._cross[rows])
-        row_flags = self._set.rows("FLAG_ROW", *runs)
-        used = row_flags & self._cross[rows]
-        if used.any():
-            arrays["flags"][place_t[used], place_b[used]] |= np.uint8(Flag.MEASUREMENT_SET)
+        read = self._read_in_order if self._in_order else self._read_scattered
+        read(arrays, runs, place_t, place_b, cross)
+        flagged = self._set.rows("FLAG_ROW", *runs) & cross
+        if flagged.any():
+            arrays["flags"][place_t[flagged], place_b[flagged]] |= np.uint8(Flag.MEASUREMENT_SET)
         if self._model_column:
-            self._subtract_column(arrays["visibility"], runs, place_t, place_b, self._cross[rows])
+            self._subtract_column(arrays["visibility"], runs, place_t, place_b, cross)
         for place, factor in enumerate(source.factors):
             if factor != 1:
                 arrays["visibility"][..., place] *= np.float32(factor)
@@ -206,14 +229,6 @@ def _grid(first, second, integration, cross) -> tuple[np.ndarray, np.ndarray]:
     places[np.flatnonzero(held)[np.argsort(first_row[held], kind="stable")]] = np.arange(held.sum())
     chosen = np.sort(first_row[held])
     return np.stack([first[chosen], second[chosen]], axis=1), places[inverse]
-
-
-def _buffers(source: Source, T: int, B: int, F: int, P: int) -> dict[str, np.ndarray]:
-    W = F if source.weights == "spectrum" else 1
-    return {"visibility": np.empty((T, B, F, P), np.complex64),
-            "flags": np.empty((T, B, F, P), np.uint8),
-            "weight": np.empty((T, B, W, P), np.float32),
-            "uvw": np.empty((T, B, 3), np.float64)}
 
 
 def _feed_angle(source: Source, time: np.ndarray) -> np.ndarray:
