@@ -1,0 +1,147 @@
+"""Command line over file over default, one name for all three, and errors that name the nearest."""
+
+import argparse
+from dataclasses import dataclass
+
+import pytest
+
+from visds.core.errors import SettingsError
+from visds.core.quantities import seconds
+from visds.core.settings import Parser, setting
+
+
+@dataclass(frozen=True)
+class FirstSettings:
+    """A stage."""
+
+    wait: float = setting("10s", "how long, 100 % of it", parse=seconds, metavar="TIME")
+    names: tuple[str, ...] = setting(None, "names", many=True)
+    planets: tuple[str, ...] = setting(("Mars", "Venus"), "planets", many=True)
+
+
+@dataclass(frozen=True)
+class SecondSettings:
+    """Another stage."""
+
+    colour: str | None = setting(None, "colour", choices=("red", "blue"))
+    loud: bool = setting(False, "noise")
+    polite: bool = setting(True, "manners")
+    count: int | None = setting(None, "how many", parse=int, short="-c")
+
+
+STAGES = {"first": FirstSettings, "second": SecondSettings}
+
+
+def parse(*arguments):
+    return Parser("visds-test", "A test.", STAGES).parse(list(arguments))[1]
+
+
+def test_defaults_are_parsed_as_if_a_user_had_written_them():
+    settings = parse()
+    assert settings["first"] == FirstSettings(wait=10.0, names=(), planets=("Mars", "Venus"))
+    assert settings["second"] == SecondSettings(colour=None, loud=False, polite=True, count=None)
+    assert FirstSettings().wait == 10.0
+
+
+def test_the_command_line_wins_over_the_file_and_the_file_over_the_default(tmp_path):
+    file = tmp_path / "settings.toml"
+    file.write_text('[first]\nwait = "2min"\nnames = ["a", "b"]\n[second]\ncolour = "red"\n'
+                    "loud = true\npolite = false\n")
+    settings = parse("--settings", str(file), "--colour", "blue", "--no-loud")
+    assert settings["first"].wait == 120
+    assert settings["first"].names == ("a", "b")
+    assert settings["second"] == SecondSettings(colour="blue", loud=False, polite=False)
+
+
+@pytest.mark.parametrize("arguments", [
+    [], ["--wait", "3min", "--names", "x", 'a "quoted\\name"', "--loud", "--no-polite"],
+    ["--colour", "red", "-c", "3", "--wait=-5s"]])
+def test_the_written_settings_give_exactly_these_settings_again(tmp_path, arguments):
+    settings = parse(*arguments)
+    file = tmp_path / "effective.toml"
+    file.write_text(settings.to_toml())
+    again = parse("--settings", str(file))
+    assert dict(again) == dict(settings)
+    assert again.to_toml() == settings.to_toml()
+
+
+def test_a_list_that_was_emptied_stays_empty_when_written_and_read_again(tmp_path):
+    file = tmp_path / "a.toml"
+    file.write_text("[first]\nplanets = []\n")
+    settings = parse("--settings", str(file))
+    assert settings["first"].planets == ()
+    file.write_text(settings.to_toml())
+    assert parse("--settings", str(file))["first"].planets == ()
+
+
+def test_dashes_and_underscores_name_the_same_key(tmp_path):
+    @dataclass(frozen=True)
+    class Stage:
+        """A stage."""
+
+        long_name: str = setting("a", "text")
+
+    file = tmp_path / "a.toml"
+    parser = Parser("visds-test", "", {"stage": Stage})
+    for key in ("long_name", "long-name"):
+        file.write_text(f'[stage]\n{key} = "b"\n')
+        assert parser.parse(["--settings", str(file)])[1]["stage"].long_name == "b"
+    assert parser.parse(["--long-name", "c"])[1]["stage"].long_name == "c"
+
+
+@pytest.mark.parametrize("arguments", [["--wait", "-2.7255s"], ["--wait=-2.7255s"],
+                                       ["--wait", "-2.7255"], ["--wait", "-.5min"]])
+def test_a_negative_quantity_is_a_value_and_not_an_option(arguments):
+    assert parse(*arguments)["first"].wait < 0
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--wiat", "3s"], "unknown option --wiat; did you mean '--wait'"),
+    (["--wait", "3parsec"], "--wait: unit 'parsec'"),
+    (["--wait"], "--wait.*expected one argument.*--help"),
+    (["--colour", "green"], "--colour: 'green' is not one of red, blue"),
+    (["--colou", "red"], "unknown option --colou"),
+    (["-c", "many"], "--count: "),
+    (["--settings", "/nowhere/a.toml"], "cannot read settings file /nowhere/a.toml: No such file"),
+])
+def test_a_command_line_that_cannot_be_used_is_one_line(arguments, message):
+    with pytest.raises(SettingsError, match=message) as caught:
+        parse(*arguments)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("[frist]\nwait = 3\n", r"unknown table \[frist\]; did you mean 'first'"),
+    ("[first]\nwiat = 3\n", r"unknown key 'wiat' in \[first\]; did you mean 'wait'"),
+    ("[first]\nzzz = 3\n", r"unknown key 'zzz' in \[first\]; known are wait, names, planets"),
+    ("first = 3\n", r"'first' must be a table, written \[first\]"),
+    ('[first]\nwait = "3parsec"\n', r"a.toml: \[first\] wait: unit 'parsec'"),
+    ('[second]\nloud = "true"\n', r"\[second\] loud: must be true or false, not 'true'"),
+    ("[first\n", "is not a TOML file"),
+    ("\xff", "is not a TOML file"),
+])
+def test_a_settings_file_that_cannot_be_used_is_one_line_that_names_it(tmp_path, text, message):
+    file = tmp_path / "a.toml"
+    file.write_bytes(text.encode("latin-1"))
+    with pytest.raises(SettingsError, match=message) as caught:
+        parse("--settings", str(file))
+    assert str(file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_help_names_every_option_with_its_default(capsys):
+    with pytest.raises(SystemExit) as ended:
+        parse("--help")
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    for part in ("--wait TIME", "(default: 10s)", "100 % of it", "--colour red|blue", "--no-loud",
+                 "-c COUNT", "(default: Mars, Venus)", "every program", "--settings FILE.toml"):
+        assert part in text, part
+
+
+def test_a_settings_mapping_holds_the_stages():
+    settings = parse()
+    assert len(settings) == 2 and list(settings) == ["first", "second"]
+    assert settings.written("second") == {
+        "second": {"colour": None, "loud": False, "polite": True, "count": None}}
+    assert isinstance(Parser("x", "", STAGES).argparse, argparse.ArgumentParser)
