@@ -1,0 +1,177 @@
+"""visds-run from the command line: options, what they print, exit codes."""
+
+import fcntl
+import os
+import re
+import sys
+
+import pytest
+from casacore import tables
+from launch import RANKS, environment, on_ranks, run, visds_run
+from products import PRODUCTS, contents, numbers
+
+from visds.commands.run import main
+from visds.core.errors import ExitCode
+
+
+@pytest.fixture(scope="module")
+def observation(simulated):
+    return simulated(scans=2, noise="20mJy", calibrator=True)
+
+
+@pytest.fixture(scope="module")
+def out(observation, tmp_path_factory):
+    """Return the folder of a run with some options."""
+    out = tmp_path_factory.mktemp("a run") / "out"
+    assert main([str(observation.measurement_set), "-o", str(out), "--plots", "lightcurve",
+                 "--time-bin", "20s", "--stokes", "IV", "--catalogue",
+                 f"stars={observation.catalogue}"]) == 0
+    return out
+
+
+def test_the_help_names_the_exit_codes_that_exist(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["--help"])
+    assert end.value.code == 0
+    said = capsys.readouterr().out
+    section = said.partition("exit codes:")[2].partition("examples:")[0]
+    codes = {int(code) for code in re.findall(r"^  (\d+)", section, re.MULTILINE)}
+    assert codes == {0, 2, 3, 75} == {int(code) for code in ExitCode}
+
+
+def test_every_product_is_there(out):
+    assert all((out / name).stat().st_size for name in PRODUCTS)
+    assert [path.name for path in (out / "plots").iterdir()] == ["lightcurve.png"]
+
+
+def test_the_settings_beside_the_products_make_them_again(observation, out, tmp_path):
+    again = tmp_path / "again"
+    assert main([str(observation.measurement_set), "-o", str(again), "--settings",
+                 str(out / "settings.toml")]) == 0
+    assert numbers(again) == numbers(out)
+    assert (again / "settings.toml").read_text() == (out / "settings.toml").read_text()
+
+
+def test_the_command_line_wins_over_a_settings_file(observation, out, tmp_path):
+    assert main([str(observation.measurement_set), "-o", str(tmp_path), "--settings",
+                 str(out / "settings.toml"), "--time-bin", "30s"]) == 0
+    assert 'time_bin = "30s"' in (tmp_path / "settings.toml").read_text()
+
+
+def test_products_go_beside_the_measurement_set_unless_told(simulated, tmp_path, monkeypatch):
+    star = simulated(scans=2, noise="20mJy", calibrator=True, copy_to=tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    relative = os.path.relpath(star.measurement_set)
+    assert main([relative + "/", "--plots", "lightcurve"]) == 0
+    assert (tmp_path / "data" / "obs.visds" / "report.html").exists()
+
+
+def test_without_an_output_a_name_that_gives_none_is_refused(capsys):
+    assert main(["observation"]) == 2
+    assert "-o OUT is missing, and observation does not end in .ms" in capsys.readouterr().err
+
+
+def test_the_plan_lists_every_chunk_and_writes_nothing(observation, tmp_path, capsys):
+    before = contents(observation.measurement_set.parent)
+    assert main([str(observation.measurement_set), "-o", str(tmp_path / "out"), "--plan",
+                 "--chunk-size", "30kB"]) == 0
+    said = capsys.readouterr().out
+    rows = re.findall(r"^target_dd000_scan0000(\d)_0000(\d) +(\d+) +8 ", said, re.MULTILINE)
+    assert sorted({scan for scan, _, _ in rows}) == ["2", "4"]
+    assert sum(int(integrations) for _, _, integrations in rows) == 24
+    assert f"chunks: {len(rows)}, " in said
+    assert not (tmp_path / "out").exists()
+    assert contents(observation.measurement_set.parent) == before
+
+
+def test_pdf_alone_still_makes_a_report(observation, tmp_path):
+    assert main([str(observation.measurement_set), "-o", str(tmp_path), "--plots", "lightcurve",
+                 "--picture-format", "pdf"]) == 0
+    assert [path.name for path in (tmp_path / "plots").iterdir()] == ["lightcurve.pdf"]
+    assert (tmp_path / "report.html").exists()
+
+
+def test_debug_shows_where_an_error_came_from(tmp_path, capsys):
+    arguments = [str(tmp_path / "missing.ms"), "-o", str(tmp_path / "out")]
+    assert main(arguments) == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert main([*arguments, "--debug"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def check(observation, out, *options, **variables):
+    """Run --check in a process of its own, as it starts MPI; return code and lines."""
+    result = run(visds_run(observation, "-o", out, "--check", *options),
+                 env=environment(**variables))
+    assert "Traceback" not in result.stderr
+    return result.returncode, result.stdout.splitlines()
+
+
+def test_the_check_names_mpi_launcher_locks_and_space_and_writes_nothing(observation, tmp_path):
+    code, lines = check(observation.measurement_set, tmp_path / "out")
+    assert code == 0
+    assert all(line.startswith("ok ") for line in lines)
+    said = "\n".join(lines)
+    for name in ("MPI library: ", "world size: 1", "launcher: none", "thread level: ",
+                 "ranks in this job: 1", "measurement set: ", "locks: nobody is writing",
+                 "disk space: "):
+        assert f"ok  {name}" in said, said
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_check_without_an_mpi_library_says_what_is_possible(observation, tmp_path):
+    code, lines = check(observation.measurement_set, tmp_path / "out",
+                        MPI4PY_LIBMPI="/not/there")
+    assert code == 0
+    assert lines[0].startswith("ok  MPI library: none, so one process only")
+
+
+def test_the_check_lists_every_problem_at_once(tmp_path):
+    (tmp_path / "file").write_text("")
+    code, lines = check(tmp_path / "missing.ms", tmp_path / "file" / "out")
+    assert code == 2
+    bad = [line.partition(":")[0] for line in lines if line.startswith("BAD")]
+    assert bad == ["BAD measurement set", "BAD output folder"]
+
+
+def test_the_check_sees_that_another_process_writes_the_measurement_set(simulated, tmp_path):
+    star = simulated(scans=2, noise="20mJy", calibrator=True, copy_to=tmp_path / "data")
+    writer = ("import sys\nfrom casacore import tables\n"
+              f"t = tables.table({str(star.measurement_set)!r}, readonly=False, ack=False,\n"
+              "                 lockoptions='permanent')\n"
+              "print('locked', flush=True)\nsys.stdin.read()\n")
+    import subprocess
+
+    with subprocess.Popen([sys.executable, "-c", writer], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "locked\n"
+        code, lines = check(star.measurement_set, tmp_path / "out")
+        process.stdin.close()
+    assert code == 2
+    assert any(line.startswith("BAD locks: another process has ") for line in lines), lines
+
+
+def test_a_measurement_set_that_is_being_written_is_read_without_waiting(simulated, tmp_path):
+    """The lock of a writer would block casacore's default for ever."""
+    star = simulated(scans=2, noise="20mJy", calibrator=True, copy_to=tmp_path / "data")
+    lock = star.measurement_set / "table.lock"
+    with tables.table(str(star.measurement_set), ack=False):
+        pass
+    with open(lock, "r+b") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        result = run(visds_run(star.measurement_set, "-o", tmp_path / "out", "--plan"), timeout=60)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.mpi
+@pytest.mark.skipif(RANKS != 2, reason="one number of ranks is enough: 2")
+def test_one_rank_only_says_what_is_wrong(observation, tmp_path):
+    """A typo is found before MPI starts, the rest after; both must end every rank."""
+    for arguments, said in ((("--chunk-sise", "1MB"), "unknown option --chunk-sise"),
+                            (("--scan", "99"), "--scan: 99 is not in")):
+        result = run(on_ranks(RANKS, visds_run(observation.measurement_set, "-o",
+                                               tmp_path / "out", *arguments)), timeout=60)
+        assert result.returncode == 2
+        assert result.stderr.count("visds-run: error: ") == 1
+        assert said in result.stderr
+        assert not (tmp_path / "out").exists()

@@ -1,0 +1,268 @@
+"""The same command again goes on where the last run stopped, to the same products bit by bit."""
+
+import fcntl
+import os
+import shutil
+import signal
+import time
+
+import numpy as np
+import pytest
+from launch import RANKS, descendants, on_ranks, rank_of, run, started, visds_run
+from products import (
+    blocks,
+    left_looking_finished,
+    numbers,
+    provenance,
+    reused,
+    temporary,
+)
+
+from visds import pipeline
+from visds.commands.run import main
+from visds.core.arrays import stored_key
+from visds.visibility.chunk import VisibilityChunk
+
+CHUNKS = 6
+"""Chunks of the small observation: two scans of three."""
+
+
+@pytest.fixture(scope="module")
+def observation(simulated):
+    return simulated(scans=2, channels=16, noise="20mJy", sources=3, flares=True)
+
+
+def visds(observation, out, *options):
+    """Run visds-run in this process on the small observation; return its exit code."""
+    return main([str(observation.measurement_set), "-o", str(out), "--chunk-size", "50kB",
+                 "--plots", "lightcurve", *map(str, options)])
+
+
+@pytest.fixture(scope="module")
+def finished(observation, tmp_path_factory):
+    """Return the folder of an undisturbed run."""
+    out = tmp_path_factory.mktemp("a finished run") / "out"
+    assert visds(observation, out) == 0
+    assert len(blocks(out)) == CHUNKS
+    return out
+
+
+@pytest.fixture
+def again(finished, tmp_path):
+    """Return a copy of the finished run to go on from."""
+    return shutil.copytree(finished, tmp_path / "out")
+
+
+def test_a_rerun_makes_no_chunk_again_and_the_same_products(observation, finished, again):
+    before = blocks(again)
+    assert visds(observation, again) == 0
+    assert blocks(again) == before
+    assert reused(again) == f"{CHUNKS} chunks, {CHUNKS} of them from an earlier run"
+    assert numbers(again) == numbers(finished)
+
+
+def test_a_run_that_died_after_its_chunks_makes_only_the_products(observation, finished, again):
+    for name in (*left_looking_finished(again), "settings.toml"):
+        (again / name).unlink()
+    before = blocks(again)
+    assert visds(observation, again) == 0
+    assert blocks(again) == before
+    assert numbers(again) == numbers(finished)
+
+
+def test_fresh_makes_every_chunk_again(observation, finished, again):
+    before = blocks(again)
+    assert visds(observation, again, "--fresh") == 0
+    assert all(blocks(again)[name] != time for name, time in before.items())
+    assert reused(again) == f"{CHUNKS} chunks, 0 of them from an earlier run"
+    assert numbers(again) == numbers(finished)
+
+
+@pytest.mark.parametrize("damage", ["cut off", "one bit turned", "emptied", "another file"])
+@pytest.mark.parametrize("kind", ["block", "visibility"])
+def test_a_damaged_chunk_file_is_made_again(observation, finished, again, kind, damage):
+    path = sorted((again / "chunks").glob(f"*.{kind}.h5"))[2]
+    data = bytearray(path.read_bytes())
+    if damage == "cut off":
+        del data[len(data) // 2:]
+    elif damage == "one bit turned":
+        data[_place_of_data(path)] ^= 0x10
+    elif damage == "emptied":
+        data.clear()
+    else:
+        data[:] = b"not HDF5 at all\n" * 100
+    path.write_bytes(data)
+    if kind == "visibility":
+        path.with_name(path.name.replace("visibility", "block")).unlink()
+    assert visds(observation, again) == 0
+    assert reused(again) == f"{CHUNKS} chunks, {CHUNKS - 1} of them from an earlier run"
+    assert numbers(again) == numbers(finished)
+    if kind == "visibility":
+        intact = finished / "chunks" / path.name
+        assert stored_key(path, VisibilityChunk) == stored_key(intact, VisibilityChunk)
+
+
+def _place_of_data(path) -> int:
+    """Return the offset of an array's values in a chunk file."""
+    import h5py
+
+    with h5py.File(path) as file:
+        data = file["visibility/RR"] if "visibility" in file else file["sum_wv"]
+        return data.id.get_chunk_info(0).byte_offset + 5
+
+
+def test_what_a_killed_writer_left_is_cleared_away(observation, again):
+    (again / "chunks" / ".target.visibility.abc.part.h5").write_bytes(b"half")
+    (again / "plots" / ".lightcurve.abc.part.png").write_bytes(b"half")
+    (again / ".report.abc.part.html").write_bytes(b"half")
+    assert visds(observation, again) == 0
+    assert temporary(again) == []
+
+
+def test_another_target_is_averaged_from_the_chunk_files_alone(observation, finished, again,
+                                                               tmp_path, monkeypatch):
+    options = ("--target", "01:39:02.0 -17:57:10")
+    assert visds(observation, tmp_path / "new", *options) == 0
+    monkeypatch.setattr(pipeline, "ChunkReader", lambda *_: pytest.fail("reads visibilities"))
+    assert visds(observation, again, *options) == 0
+    assert numbers(again) == numbers(tmp_path / "new")
+    assert numbers(again)["dynspec.h5"] != numbers(finished)["dynspec.h5"]
+
+
+def test_another_sky_model_makes_all_chunks_again(observation, finished, again):
+    assert visds(observation, again, "--model", observation.components) == 0
+    assert reused(again) == f"{CHUNKS} chunks, 0 of them from an earlier run"
+    assert numbers(again)["dynspec.h5"] != numbers(finished)["dynspec.h5"]
+
+
+def test_streaming_keeps_no_visibilities_and_gives_the_same_numbers(observation, finished,
+                                                                    tmp_path):
+    assert visds(observation, tmp_path / "out", "--stream") == 0
+    assert list((tmp_path / "out" / "chunks").glob("*.visibility.h5")) == []
+    assert numbers(tmp_path / "out") == numbers(finished)
+
+
+def test_a_measurement_set_moved_elsewhere_is_the_same_and_one_written_to_is_not(
+        simulated, tmp_path):
+    observation = simulated(scans=2, channels=16, noise="20mJy", sources=3, flares=True,
+                            copy_to=tmp_path / "here")
+    out = tmp_path / "out"
+    assert visds(observation, out) == 0
+    moved = (tmp_path / "here").rename(tmp_path / "there") / observation.measurement_set.name
+    options = ["-o", str(out), "--chunk-size", "50kB", "--plots", "lightcurve"]
+    assert main([str(moved), *options]) == 0
+    assert reused(out) == f"{CHUNKS} chunks, {CHUNKS} of them from an earlier run"
+    os.utime(moved / "table.f1")
+    assert main([str(moved), *options]) == 0
+    assert reused(out) == f"{CHUNKS} chunks, 0 of them from an earlier run"
+
+
+def test_without_its_measurement_set_a_run_says_so(observation, again, capsys, tmp_path):
+    """What was made already stays as it is."""
+    before = numbers(again)
+    assert main([str(tmp_path / "gone.ms"), "-o", str(again)]) == 2
+    assert "gone.ms does not exist" in capsys.readouterr().err
+    assert numbers(again) == before
+
+
+def test_past_its_deadline_a_run_begins_no_chunk_and_leaves_no_product(observation, finished,
+                                                                       again, capsys):
+    """Products of the run before would look like those of this one."""
+    assert visds(observation, again, "--fresh", "--deadline", "1ms") == 75
+    assert blocks(again) == {}
+    assert left_looking_finished(again) == []
+    assert "run the same command again" in capsys.readouterr().out
+    assert visds(observation, again) == 0
+    assert numbers(again) == numbers(finished)
+
+
+def test_a_deadline_that_all_chunks_meet_changes_nothing(observation, finished, again):
+    assert visds(observation, again, "--deadline", "10h") == 0
+    assert numbers(again) == numbers(finished)
+
+
+def test_two_runs_do_not_write_the_same_folder_at_once(observation, finished, again, capsys):
+    before = numbers(again)
+    with open(again / "log.txt") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert visds(observation, again) == 2
+    assert "another visds program is at work in" in capsys.readouterr().err
+    assert numbers(again) == before
+    assert visds(observation, again) == 0
+
+
+# --- On real ranks -------------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def long_observation(simulated):
+    """Return an observation of many chunks that take long enough to be interrupted."""
+    return simulated(antennas=20, scans=2, scan_length="4min", channels=64, noise="20mJy",
+                     sources=40)
+
+
+@pytest.fixture
+def command(long_observation, tmp_path):
+    out = tmp_path / "out"
+    return out, visds_run(
+        long_observation.measurement_set, "-o", out, "--chunk-size", "500kB", "--plots",
+        "lightcurve", "--model", long_observation.components)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(long_observation, tmp_path_factory):
+    out = tmp_path_factory.mktemp("undisturbed") / "out"
+    assert main([str(long_observation.measurement_set), "-o", str(out), "--chunk-size", "500kB",
+                 "--plots", "lightcurve", "--model", str(long_observation.components)]) == 0
+    return out
+
+
+def interrupt(command, out, action):
+    """Start a run on the ranks and do something to it in mid-run; return its exit code."""
+    full = on_ranks(RANKS, command)
+    with started(full) as process:
+        limit = time.monotonic() + 60
+        while len(blocks(out)) < 4:
+            assert process.poll() is None, "the run ended before it could be interrupted"
+            assert time.monotonic() < limit, "the run does not begin"
+            time.sleep(0.002)
+        action(process)
+        return process.wait(timeout=60)
+
+
+def kill_a_worker(process):
+    """End the last rank as the out-of-memory killer does."""
+    victim, = (number for number in descendants(process.pid)
+               if rank_of(number) == RANKS - 1)
+    os.kill(victim, signal.SIGKILL)
+
+
+@pytest.mark.mpi
+@pytest.mark.skipif(RANKS != 4, reason="one number of ranks is enough: 4")
+def test_after_a_worker_was_killed_only_the_unfinished_chunks_are_made(command, undisturbed):
+    out, command = command
+    assert interrupt(command, out, kill_a_worker) not in (0, 2, 3, 75)
+    check_going_on(command, out, undisturbed)
+
+
+@pytest.mark.mpi
+@pytest.mark.skipif(RANKS != 2, reason="one number of ranks is enough: 2")
+def test_a_warned_run_ends_its_chunks_and_asks_to_be_run_again(command, undisturbed):
+    out, command = command
+    assert interrupt(command, out, lambda process: process.send_signal(signal.SIGUSR1)) == 75
+    assert temporary(out) == []
+    check_going_on(command, out, undisturbed)
+
+
+def check_going_on(command, out, undisturbed):
+    """Check that the same command makes the rest, and in all what an undisturbed run makes."""
+    assert left_looking_finished(out) == []
+    done = blocks(out)
+    assert 4 <= len(done) < len(blocks(undisturbed))
+    result = run(on_ranks(RANKS, command))
+    assert result.returncode == 0, result.stderr
+    assert {name: blocks(out)[name] for name in done} == done
+    assert f" {len(done)} of them from an earlier run" in reused(out)
+    assert numbers(out) == numbers(undisturbed)
+    assert temporary(out) == []
+    assert provenance(out)["ranks"] == RANKS
+    assert np.all([path.stat().st_size for path in (out / "plots").iterdir()])
