@@ -135,6 +135,23 @@ def estimate(samples: Samples, times, channels) -> Estimate:
     return Estimate(count=count, **values)
 
 
+def error_of_the_mean_of_cells(samples: Samples, times, channels) -> np.ndarray:
+    """Return sqrt(sum W^2 var) / sum W (4) over cells, var from the scatter across baselines.
+
+    What differs between cells, a spectrum or a burst, is no error of their mean. A cell of one
+    visibility has its formal error.
+    """
+    cells = [estimate(samples, time, [channel])
+             for time in np.atleast_1d(times) for channel in np.atleast_1d(channels)]
+    weight = np.array([cell.sigma_formal**-2.0 for cell in cells])
+    error = np.array([np.where(cell.count > 1, cell.sigma_empirical, cell.sigma_formal)
+                      for cell in cells])
+    total = np.nansum(weight, axis=0)
+    several = sum(cell.count for cell in cells) > 1
+    return np.where(several, np.sqrt(np.nansum(weight**2 * error**2, axis=0))
+                    / np.where(total > 0, total, np.nan), np.nan)
+
+
 def assert_same(spectrum, samples: Samples, time_groups, channel_groups, rtol=1e-6) -> None:
     """Check every cell of a spectrum against the bins of the reference.
 
@@ -146,6 +163,7 @@ def assert_same(spectrum, samples: Samples, time_groups, channel_groups, rtol=1e
     for t, times in enumerate(time_groups):
         for f, channels in enumerate(channel_groups):
             expected = estimate(samples, times, channels)
+            expected.sigma_empirical = error_of_the_mean_of_cells(samples, times, channels)
             where = f"bin {t}, {f}"
             np.testing.assert_array_equal(spectrum.count[t, f], expected.count[places], where)
             for name in ("flux_density", "residual"):

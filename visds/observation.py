@@ -8,16 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from visds.core.astrometry import moved
 from visds.core.catalogue import Catalogue
 from visds.core.errors import MeasurementSetError, SettingsError, SkyModelError
 from visds.core.log import logger
-from visds.core.polarization import Handedness
+from visds.core.polarization import Handedness, available_stokes
 from visds.core.provenance import file_hash, key
 from visds.core.settings import Settings
 from visds.core.sky import LIGHT_SPEED, Direction, parse_direction, separation
 from visds.crossmatch.several import read_catalogues
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+from visds.dynspec.plots.quantity import check_plot
 from visds.dynspec.smearing import smearing
+from visds.run_settings import TargetSettings
 from visds.visibility.measurement_set import fingerprint
 from visds.visibility.plan import Plan, plan_chunks
 from visds.visibility.sky_model.components import (
@@ -50,8 +53,7 @@ class Observation:
     @property
     def epoch(self) -> float:
         """Julian year of the middle of the observation."""
-        times = [time for task in self.plan.tasks for time in (task.time[0], task.time[-1])]
-        return 2000 + ((min(times) + max(times)) / 2 - 51544.5) / 365.25
+        return self.plan.epoch
 
     def source_key(self) -> str:
         """Return the key of the state of the measurement set, whatever path leads to it."""
@@ -68,7 +70,8 @@ class Observation:
         return [f"{self.measurement_set}: {plan.description.telescope}, field {plan.field}, "
                 f"{integrations} integrations in {len({task.scan for task in plan.tasks})} scans, "
                 f"{len(plan.tasks)} chunks",
-                f"target {self.target_name} at {self.target}",
+                f"target at {self.target}" + (
+                    "" if self.target_name == str(self.target) else f" ({self.target_name})"),
                 *(f"chosen: {choice}" for choice in plan.choices),
                 *(f"catalogue {name}: {len(catalogue)} sources"
                   + "".join(f"; {note}" for note in catalogue.notes)
@@ -144,12 +147,22 @@ def prepare(measurement_set: str, settings: Settings) -> Observation:
     plan = plan_chunks(measurement_set, settings["read"])
     centre = Direction(*plan.phase_centre, plan.frame)
     target, name = _choose_target(plan, settings["target"].target)
+    target = _at_epoch_of_observation(target, plan, settings["target"])
     away = separation(target.to(plan.frame), centre)
     if away >= 90:
         raise SettingsError(f"--target: {target} is {away:.1f} deg from the phase centre of field "
                             f"{plan.field}; expected a position in the field")
+    if settings["flag"].clip_v is not None and "V" not in available_stokes(
+            plan.tasks[0].source.correlations):
+        raise SettingsError("--clip-v: V cannot be made of the correlations "
+                            f"{', '.join(plan.tasks[0].source.correlations)}")
+    for plot in settings["plot"].plots:
+        check_plot(plot, (*plan.stokes, *plan.parallel_hands))
     warnings = list(plan.warnings)
     width = _field_width(plan)
+    if away > 5 * width:
+        raise SettingsError(f"--target: {target} is {away:.2f} deg from the phase centre of field "
+                            f"{plan.field}, whose primary beam is {width:.2f} deg wide")
     if away > width / 2:
         warnings.append(f"the target is {away:.2f} deg from the phase centre, beyond half the "
                         f"primary beam ({width:.2f} deg wide): its flux density is attenuated")
@@ -190,6 +203,15 @@ def _choose_target(plan: Plan, text: str | None) -> tuple[Direction, str]:
         names = ", ".join(field.name for field in plan.description.fields)
         raise SettingsError(f"--target: {error}; nor is it a field ({names})") from None
     return direction, str(direction)
+
+
+def _at_epoch_of_observation(target: Direction, plan: Plan, settings: TargetSettings) -> Direction:
+    if settings.proper_motion is None:
+        return target
+    east, north = settings.proper_motion
+    ra, dec = moved(np.array([target.ra]), np.array([target.dec]), pm_ra=np.array([east]),
+                    pm_dec=np.array([north]), years=plan.epoch - settings.target_epoch)
+    return Direction(float(ra[0]), float(dec[0]))
 
 
 def _field_width(plan: Plan) -> float:

@@ -7,6 +7,7 @@ crossmatch -> plot and report. Only this module knows the order, and only it wri
 import contextlib
 import dataclasses
 import functools
+import json
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from visds.core.version import __version__
 from visds.crossmatch.several import match_detections
 from visds.dynspec.block import make_block
 from visds.dynspec.detection.detect import detect
+from visds.dynspec.doubts import doubts
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.flag import clip
 from visds.dynspec.flag_settings import FlagSettings
@@ -55,6 +57,12 @@ REPORTED_DETECTIONS = ["name", "duration", "band_low", "band_high", "polarizatio
                        "fluence", "fluence_error", "fraction_V", "fraction_V_error"]
 REPORTED_MATCHES = ["catalogue", "left_name", "right_name", "separation_arcsec",
                     "normalized_separation", "chance_probability", "best"]
+STATISTICS_NOTE = (
+    "eta is the reduced chi-squared of a constant, V the standard deviation over the mean (TraP; "
+    "Swinbank et al. 2015); probability is that of this eta or more from a constant source. They "
+    "know thermal errors only: a bright source with gain errors, a resolved one whose baselines "
+    "rotate and a spectrum whose flags change all look variable here. eta_imaginary tells how "
+    "much of it the imaginary part shares.")
 _BUFFERS = Buffers()  # of this rank, for one chunk after the other
 CAPTIONS = {"I": "Stokes I", "V": "Stokes V", "V/I": "Stokes V over I",
             "lightcurve": "Light curve", "overview": "Overview"}
@@ -75,6 +83,7 @@ def run(measurement_set: str, out: str, settings: Settings, farm: Farm) -> int:
     folder = make_folder(out, outside=measurement_set)
     make_folder(folder / "chunks")
     with only_writer(folder / "log.txt"), log_file(folder / "log.txt"):
+        _refuse_other_products(folder, measurement_set, settings["run"])
         observation.say()
         _clear(folder, settings["run"])
         with whole_file(folder / "settings.toml") as part:
@@ -163,8 +172,11 @@ def _make_chunks(observation: Observation, folder: Path, settings: Settings,
                 logger.error("chunk %s failed on rank %d: %s", outcome.task.name, outcome.rank,
                              outcome.error)
                 logger.debug(outcome.traceback)
-    reused = sum(outcome.result == "reused" for outcome in outcomes)
-    logger.info("%d chunks, %d of them from an earlier run", len(outcomes), reused)
+    done = [outcome.result for outcome in outcomes]
+    logger.info("%d chunks, %d of them from an earlier run", len(outcomes), done.count("reused"))
+    if "averaged again" in done:
+        logger.info("%d chunks averaged again from their chunk files, without the measurement set",
+                    done.count("averaged again"))
     return outcomes, len(outcomes) < len(tasks)
 
 
@@ -181,25 +193,35 @@ def _make_products(observation: Observation, folder: Path, settings: Settings, f
                                observation.epoch)
     spectrum.write(folder / "dynspec.h5", observation.source_key())
     spectrum.to_fits(folder / "dynspec.fits")
-    for name, table in (("lightcurve", light_curve.to_table()), ("detections", detections),
+    curve_table = light_curve.to_table()
+    curve_table.meta["variability"] = {
+        row["polarization"]: {"eta": float(row["eta"]), "V": float(row["V"])}
+        for row in variability}
+    for name, table in (("lightcurve", curve_table), ("detections", detections),
                         ("matches", matches)):
         _write_table(table, folder / f"{name}.ecsv")
     pictures = _draw(spectrum, detections, settings, folder / "plots", farm)
-    warnings = [*observation.warnings,
+    health = imaginary_scatter(spectrum)
+    doubtful = doubts(spectrum, detections, health)
+    for line in doubtful:
+        logger.warning("%s", line)
+    warnings = [*observation.warnings, *doubtful,
                 *(f"chunk {outcome.task.name} failed: {outcome.error}" for outcome in failed)]
     ran = {"Command": shlex.join(command_line()), "Version": f"visds {__version__}"}
     write_report(
         folder / "report.html", title=observation.target_name,
         summary=ran | observation.summary(),
         pictures=pictures, warnings=warnings, settings_text=settings.to_toml(),
-        flag_statistics=spectrum.meta["flag_statistics"], health=imaginary_scatter(spectrum),
+        flag_statistics=spectrum.meta["flag_statistics"], health=health,
         tables={"Scans": scan_table(spectrum), "Light curve": variability[REPORTED_STATISTICS],
                 "Detections": detections[REPORTED_DETECTIONS],
-                "Matches": matches[REPORTED_MATCHES]})
+                "Matches": matches[REPORTED_MATCHES]},
+        notes={"Light curve": STATISTICS_NOTE})
     provenance = Provenance(command_line(), observation.inputs(), settings.written(), farm.size)
     provenance.write(
         folder / "provenance.json",
         products={name: file_hash(folder / name) for name in PRODUCTS[:-1]},
+        measurement_set=observation.measurement_set,
         failed_chunks=[outcome.task.name for outcome in failed])
     logger.info("%d detections, %d matches", len(detections), len(matches))
     logger.info("report: %s", folder / "report.html")
@@ -248,6 +270,24 @@ def _draw_one(spectrum, detections, settings, folder, plot: str) -> list[Path]:
 def _write_table(table: Table, path: Path) -> None:
     with whole_file(path) as part:
         table.write(part, format="ascii.ecsv", overwrite=True)
+
+
+def _refuse_other_products(folder: Path, measurement_set: str, settings: RunSettings) -> None:
+    """Keep the products of another measurement set from being replaced without a word.
+
+    Raises
+    ------
+    OutputError
+        If the folder holds some, and no fresh start is asked for.
+    """
+    path = folder / "provenance.json"
+    if settings.fresh or not path.is_file():
+        return
+    with contextlib.suppress(ValueError, KeyError):
+        other = json.loads(path.read_text())["measurement_set"]
+        if Path(other).name != Path(measurement_set).name:
+            raise OutputError(f"{folder} holds the products of {other}: give another -o, or "
+                              "--fresh to replace them")
 
 
 def _clear(folder: Path, settings: RunSettings) -> None:

@@ -24,6 +24,8 @@ def print_plan(measurement_set: str, settings: Settings) -> int:
     observation = prepare(measurement_set, settings)
     for line in observation.choices():
         print(line)
+    for warning in observation.warnings:
+        print(f"warning: {warning}")
     tasks = observation.plan.tasks
     print(f"{'chunk':48} {'integrations':>12} {'channels':>9} {'size':>10}")
     for task in tasks:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from visds.core.errors import SettingsError
 from visds.core.quantities import channel_bin, seconds, time_bin
 from visds.core.settings import setting
-from visds.crossmatch.settings import MatchSettings
+from visds.crossmatch.settings import MatchSettings, julian_year
 from visds.dynspec.detection.detect import DetectSettings
 from visds.dynspec.flag_settings import FlagSettings
 from visds.dynspec.plots.settings import PlotSettings
@@ -34,6 +34,15 @@ def _deadline(text) -> float:
     return value
 
 
+def _proper_motion(text) -> tuple[float, float]:
+    try:
+        east, north = (float(word) for word in str(text).replace(",", " ").split())
+    except ValueError:
+        raise SettingsError(f"'{text}' is not a proper motion: expected two numbers in mas/yr, "
+                            "east (with cos dec) and north") from None
+    return east, north
+
+
 @dataclass(frozen=True)
 class TargetSettings:
     """Where to look: the position for which the spectrum is made."""
@@ -42,6 +51,13 @@ class TargetSettings:
         None, "position such as \"05:31:58.7 +33:08:52.5\" (hours and degrees) or "
         "\"83.1deg -5.2deg\", or the name of a field (default: the phase centre)",
         metavar="POSITION")
+    proper_motion: tuple[float, float] | None = setting(
+        None, "proper motion of the target in mas/yr east and north, such as \"400 -300\": the "
+        "position is moved from --target-epoch to the epoch of observation",
+        parse=_proper_motion, metavar="'EAST NORTH'")
+    target_epoch: float = setting(
+        "2000.0", "epoch of the target's position, as Julian year or date", parse=julian_year,
+        metavar="EPOCH")
     model: str | None = setting(
         None, "sky model to subtract: a table of components (ECSV or CSV), or 'column' for "
         "MODEL_DATA (default: none)", metavar="FILE|column")

@@ -117,3 +117,17 @@ def test_the_launcher_runs_the_program():
     done = subprocess.run([sys.executable, launcher, "--help"], capture_output=True, text=True,
                           check=True)
     assert "--colour-by-polarization" in done.stdout
+
+
+def test_a_run_that_is_not_finished_and_a_measurement_set_are_told(products, tmp_path, capsys):
+    assert main([str(products), *SMALL, "--plots", "I"]) == 0 and not capsys.readouterr().err
+    (products / "settings.toml").touch()
+    assert main([str(products), *SMALL, "--plots", "I"]) == 0
+    assert capsys.readouterr().err == (
+        f"visds-plot: warning: the run in {products} was not finished\n")
+    (products / "dynspec.h5").unlink()
+    assert main([str(products)]) == 2
+    assert "is not finished: give the same visds-run command again" in capsys.readouterr().err
+    (tmp_path / "table.dat").touch()
+    assert main([str(tmp_path)]) == 2
+    assert "is a measurement set: run visds-run first" in capsys.readouterr().err

@@ -23,14 +23,16 @@ def reference(visibility, flags, weight, pairs, path, frequency):
              "sum_w2v2": np.zeros((*shape, 2)), "flags": np.zeros(shape, np.uint8),
              "flag_counts": np.zeros(256, int)}
     for t, b, f, n in np.ndindex(T, B, F, len(pairs)):
-        reasons = 0
+        reasons, own = 0, []
         for p in pairs[n]:
             w = float(weight[t, b, f, p])
             bits = int(flags[t, b, f, p])
             bits |= 0 if np.isfinite(visibility[t, b, f, p]) else Flag.NOT_FINITE
             bits |= 0 if 0 < w < np.inf else Flag.ZERO_WEIGHT
-            sums["flag_counts"][bits] += 1
+            own.append(bits)
             reasons |= bits
+        for bits in own:
+            sums["flag_counts"][bits or (Flag.COUPLED if reasons else 0)] += 1
         cell = t, f, n
         sums["flags"][cell] |= reasons
         if reasons:
@@ -131,7 +133,8 @@ def test_a_flag_in_rr_leaves_ll_out_and_the_cross_hands_in():
     assert result.count[0].tolist() == [[2, 3], [3, 3]]
     assert result.sum_wv[0, 0, 0].tolist() == [4, 4]
     assert result.flag_counts[Flag.MEASUREMENT_SET] == 1
-    assert result.flag_counts[0] == 3 * 2 * 4 - 1
+    assert result.flag_counts[Flag.COUPLED] == 1
+    assert result.flag_counts[0] == 3 * 2 * 4 - 2
 
 
 def test_a_point_source_of_1_jy_at_the_target_averages_to_1_jy():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from noisy import CIRCULAR, LINEAR, TRUTH, chunk, spectrum, unequal
+from spectra import spectrum as simulated_spectrum
 
 from visds.core.errors import FormatError, SettingsError
 from visds.core.flags import Flag
@@ -39,10 +40,13 @@ def test_a_bin_of_one_changes_nothing():
     made = spectrum(flagged_chunk())
     for again in (made.rebin(time=1), made.rebin(channel=1), made.rebin(1, 1), made.rebin()):
         for name, spec in DynamicSpectrum.array_specs().items():
-            if name == "time_barycentre":
+            if name in ("time_barycentre", "sum_w2v", "sum_w2v2", "sum_w2_cross"):
                 continue
             np.testing.assert_allclose(getattr(again, name), getattr(made, name), rtol=1e-15,
                                        err_msg=f"{name} ({spec.axes})")
+        for name in ("flux_density", "residual", "sigma_formal", "sigma_empirical", "covariance"):
+            np.testing.assert_allclose(getattr(again, name), getattr(made, name), rtol=1e-7,
+                                       atol=1e-12, err_msg=name)
 
 
 @pytest.mark.parametrize(("time", "channel"), [(3, 2), (5, 4), (100, 100), ("30s", "4MHz"),
@@ -65,11 +69,44 @@ def test_every_bin_is_the_estimate_of_its_own_visibilities(time, channel):
                 assert np.isnan(binned.flux_density[t, f]).all()
                 continue
             for p, name in enumerate("IQUV"):
-                mean, empirical, formal = direct(part, name)
+                mean, _, formal = direct(part, name)
                 assert binned.flux_density[t, f, p] == pytest.approx(mean.real, rel=1e-6, abs=1e-8)
                 assert binned.residual[t, f, p] == pytest.approx(mean.imag, rel=1e-6, abs=1e-8)
-                assert binned.sigma_empirical[t, f, p] == pytest.approx(empirical, rel=1e-6)
                 assert binned.sigma_formal[t, f, p] == pytest.approx(formal, rel=1e-6)
+                assert binned.sigma_empirical[t, f, p] == pytest.approx(
+                    error_of_the_mean_of_cells(part, name), rel=1e-6, nan_ok=True)
+
+
+def error_of_the_mean_of_cells(part, name):
+    """sqrt(sum W^2 var) / sum W over the cells, each with the scatter across its baselines."""
+    total = variance = 0.0
+    for t in range(len(part.time)):
+        for f in range(len(part.frequency)):
+            cell = part.select_times(t, t + 1)
+            cell = cell.replace(visibility=cell.visibility[:, :, f:f + 1],
+                                flags=cell.flags[:, :, f:f + 1],
+                                frequency=cell.frequency[f:f + 1],
+                                channel_width=cell.channel_width[f:f + 1])
+            with np.errstate(invalid="ignore", divide="ignore"):
+                _, empirical, formal = direct(cell, name)
+            if not np.isfinite(formal):
+                continue
+            error = empirical if np.isfinite(empirical) else formal
+            total += formal**-2
+            variance += formal**-4 * error**2
+    return np.sqrt(variance) / total if total else np.nan
+
+
+def test_what_differs_between_cells_is_not_noise():
+    """A steep spectrum and a narrow burst leave the error of the band average as it is."""
+    truth = np.zeros((20, 32, 4))
+    quiet = simulated_spectrum(truth, sigma=0.05).light_curve().sigma[:, 0].mean()
+    truth[..., 0] = 10 * np.linspace(1, 1.4, 32) ** -0.7
+    truth[10, 7, 0] += 20
+    curve = simulated_spectrum(truth, sigma=0.05).light_curve()
+    np.testing.assert_allclose(curve.sigma[:, 0], quiet, rtol=0.05)
+    binned = simulated_spectrum(truth, sigma=0.05).rebin(time=4, channel=16)
+    np.testing.assert_allclose(binned.sigma[..., 0] * np.sqrt(4 * 16 / 32), quiet, rtol=0.05)
 
 
 def test_rebinning_in_two_steps_is_rebinning_in_one():
@@ -137,8 +174,18 @@ def test_the_formal_error_stands_in_where_fewer_than_ten_visibilities_are():
     for B, name in ((9, "sigma_formal"), (10, "sigma_empirical")):
         made = spectrum(chunk(("RR", "LL"), np.ones((B, 2)), T=3))
         np.testing.assert_array_equal(made.sigma, getattr(made, name))
-        uncalibrated = made.replace(meta={"weights_calibrated": False})
-        np.testing.assert_array_equal(uncalibrated.sigma, made.sigma_empirical)
+
+
+def test_few_baselines_have_formal_errors_on_the_scale_of_the_scatter():
+    """Weights that are wrong by a common factor leave the errors right."""
+    truth = np.zeros((60, 40, 4))
+    made = simulated_spectrum(truth, sigma=0.1, baselines=5)
+    wrong = made.replace(sum_w=made.sum_w * 1e4, sum_wv=made.sum_wv * 1e4,
+                         sum_w2=made.sum_w2 * 1e8, sum_w2v=made.sum_w2v * 1e8,
+                         sum_w2v2=made.sum_w2v2 * 1e8)
+    wrong = wrong.replace(meta={"weight_scale": wrong.measured_weight_scale()})
+    np.testing.assert_allclose(wrong.sigma, 0.1, rtol=0.05)
+    assert wrong.flux_density.std() == pytest.approx(0.1, rel=0.05)
 
 
 def test_a_single_visibility_has_no_empirical_error():

@@ -322,3 +322,29 @@ def test_nothing_is_drawn_if_one_of_the_plots_is_not_in_the_data(tmp_path):
     with pytest.raises(SettingsError, match="needs YY"):
         draw_products(example(), None, plot_settings(plots=["I", "YY"]), tmp_path / "plots")
     assert not (tmp_path / "plots").exists()
+
+
+@pytest.mark.parametrize("width", ["single", "double"])
+def test_long_numbers_do_not_push_a_label_off_the_picture(width):
+    data = example().replace(frequency=1413e6 + 0.07e6 * np.arange(8),
+                             channel_width=np.full(8, 0.07e6))
+    for figure in (plot_overview(data, picture_width=width),
+                   plot_spectrum(data, picture_width=width)):
+        figure.draw_without_rendering()
+        assert min(axes.yaxis.get_tightbbox().x0 for axes in figure.axes[::2]) >= 0
+
+
+def test_the_light_curve_of_a_steady_source_is_drawn_about_its_level():
+    data = spectrum(np.full((30, 2, 4), 2.5), sigma=0.02)
+    low, high = plot_light_curve(data, flux_unit="Jy").axes[0].get_ylim()
+    assert 2.3 < low < 2.5 < high < 2.7
+    asked = plot_light_curve(data, flux_unit="Jy", flux_range=["I=2Jy", "I=3Jy"])
+    assert asked.axes[0].get_ylim() == (2, 3)
+    with pytest.raises(SettingsError, match="needs a lower and an upper end for I"):
+        plot_light_curve(data, flux_range=["3Jy", "2Jy"])
+
+
+def test_the_faint_cells_of_a_fraction_are_explained_only_where_there_are_some():
+    bright = spectrum(np.full((30, 4, 4), 2.5), sigma=0.02)
+    assert plot_overview(bright).axes[5].get_legend() is None
+    assert plot_overview(example()).axes[5].get_legend().get_texts()[0].get_text() == "I < 5σ"

@@ -6,7 +6,7 @@ from spectra import spectrum
 
 from visds.core.errors import SettingsError
 from visds.dynspec.plots.cells import frequency_edges, rebin_to_pixels, time_edges, visible
-from visds.dynspec.plots.time_axis import TimeAxis
+from visds.dynspec.plots.time_axis import TimeAxis, cell_widths
 
 
 def example(T=60, F=4, **keywords):
@@ -149,3 +149,37 @@ def test_a_cell_alone_between_gaps_and_too_narrow_to_be_seen_is_widened_about_it
     low, high = visible((np.array([0.0, 1.0, 50.0]), np.array([1.0, 2.0, 50.5])), least=4.0)
     np.testing.assert_allclose(low, [0, 1, 48.25])
     np.testing.assert_allclose(high, [1, 2, 52.25])
+
+
+def thinned(**keywords):
+    """Return a spectrum of 10 s every 20 s, with the eighth sample missing."""
+    data = example(T=40, **keywords)
+    return data.select_times(np.delete(np.arange(0, 40, 2), 7))
+
+
+def test_samples_spaced_wider_than_they_are_long_are_one_run_of_cells_that_touch():
+    data = thinned()
+    axis = TimeAxis(data)
+    low, high = time_edges(data, axis)
+    assert len(axis.runs) == 1 and not axis.breaks
+    np.testing.assert_allclose(high - low, 20, atol=1e-3)
+    assert (low[1:] - high[:-1] > 1e-3).sum() == 1
+
+
+def test_a_run_ends_at_a_gap_of_more_than_three_times_the_usual_spacing():
+    for missing, runs in ((2, 1), (3, 2)):
+        data = example(T=40)
+        data = data.select_times(np.delete(np.arange(40), np.arange(20, 20 + missing)))
+        assert len(TimeAxis(data).runs) == runs
+
+
+def test_samples_that_stand_for_less_than_a_tenth_of_the_time_keep_their_length():
+    data = example(T=60)
+    np.testing.assert_array_equal(cell_widths(data.select_times(np.arange(0, 60, 11))), 10)
+
+
+def test_every_wide_panel_has_two_labels():
+    axis = TimeAxis(example(T=240, scans=(1, 2), gap=3000.0, start_mjd=59000.501))
+    times = np.array([tick.time for tick in axis.ticks(6.0, 0.4)])
+    for run in axis.runs:
+        assert ((times >= run.start) & (times <= run.stop)).sum() >= 2

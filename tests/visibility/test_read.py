@@ -208,3 +208,35 @@ def test_the_feeds_angle_is_the_receptors_plus_the_parallactic_one(simulated):
 def test_descending_channels_are_read_in_the_order_stored(observed):
     chunk, = chunks(observed("atca_1934_cabb"))
     assert np.all(np.diff(chunk.frequency) < 0)
+
+
+def test_a_row_without_a_finite_uvw_is_left_out_and_no_other(simulated, tmp_path):
+    path = simulated(copy_to=tmp_path).measurement_set
+    with writable(path) as main:
+        uvw = main.getcol("UVW")
+        uvw[3] = np.nan
+        main.putcol("UVW", uvw)
+    chunk, = chunks(path)
+    lost = (chunk.flags & Flag.NOT_FINITE).any(axis=(2, 3))
+    assert lost.sum() == 1
+    assert np.isfinite(chunk.uvw).all()
+
+
+def test_an_interval_that_is_far_too_long_merges_nothing(simulated, tmp_path):
+    path = simulated(copy_to=tmp_path).measurement_set
+    with writable(path) as main:
+        main.putcol("INTERVAL", 1000 * main.getcol("INTERVAL"))
+    chunk, = chunks(path)
+    assert len(chunk.time) == 12
+    np.testing.assert_allclose(chunk.integration, 10, rtol=1e-6)
+
+
+def test_rows_of_one_dump_with_times_of_their_own_are_one_integration(simulated, tmp_path):
+    path = simulated(copy_to=tmp_path).measurement_set
+    with writable(path) as main:
+        time = main.getcol("TIME")
+        time[::2] += 0.3
+        main.putcol("TIME", time)
+    chunk, = chunks(path)
+    assert len(chunk.time) == 12
+    np.testing.assert_allclose(chunk.integration, 10, rtol=0.05)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from visds.core.catalogue import Catalogue
+from visds.core.catalogue_files import read_table
 from visds.core.errors import ExitCode, OutputError, SettingsError
 from visds.core.program import run_program
 from visds.core.settings import Parser, setting
@@ -66,6 +67,12 @@ def _body(argv: Sequence[str] | None) -> int:
     if arguments.output:
         table_format(arguments.output)
         _refuse_input(arguments.output, [arguments.left, *settings["match"].catalogue])
+    if _is_empty(arguments.left):
+        table = matches_table({}, settings["match"])
+        print(f"{arguments.left}: no sources, no matches")
+        if arguments.output:
+            write_matches(arguments.output, table)
+        return ExitCode.OK
     left = Catalogue.read(arguments.left, settings["left"].left_columns)
     epoch = settings["left"].epoch
     if epoch is None and "epoch_jyear" in left.table.meta:
@@ -83,6 +90,12 @@ def _body(argv: Sequence[str] | None) -> int:
         if len(best) > _ROWS_SHOWN:
             print(f"... and {len(best) - _ROWS_SHOWN} more; -o FILE writes all")
     return ExitCode.OK
+
+
+def _is_empty(path: str) -> bool:
+    """Whether a file is a table of detections without a row: a quiet star is no error."""
+    table = read_table(path)
+    return not len(table) and "false_alarm_probability" in table.colnames
 
 
 def summary(left: Catalogue, matches: Mapping[str, Matches], settings: MatchSettings,

@@ -1,5 +1,6 @@
 """visds-plot: draw dynamic spectra and light curves from the products of a run."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,12 +86,31 @@ def _body(argv: Sequence[str] | None) -> int:
     if not product.exists():
         raise FormatError(f"{product} does not exist (expected a folder made by visds-run)")
     if product.is_dir():
-        product = product / "dynspec.h5"
+        product = _product_in(product)
     spectrum = select(DynamicSpectrum.read(product), settings["select"])
     folder = Path(arguments.output) if arguments.output else product.parent / "plots"
     for path in draw_products(spectrum, _detections(product.parent), settings["plot"], folder):
         print(path)
+    if _is_of_a_run(product.parent) and not (product.parent / "provenance.json").exists():
+        print(f"visds-plot: warning: the run in {product.parent} was not finished",
+              file=sys.stderr)
     return ExitCode.OK
+
+
+def _product_in(folder: Path) -> Path:
+    """Return the dynamic spectrum of a folder, or raise FormatError that says what is there."""
+    product = folder / "dynspec.h5"
+    if not product.exists():
+        if (folder / "table.dat").is_file():
+            raise FormatError(f"{folder} is a measurement set: run visds-run first")
+        if _is_of_a_run(folder):
+            raise FormatError(f"the run in {folder} is not finished: give the same visds-run "
+                              "command again")
+    return product
+
+
+def _is_of_a_run(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ("settings.toml", "log.txt"))
 
 
 def select(spectrum: DynamicSpectrum, settings: SelectSettings) -> DynamicSpectrum:

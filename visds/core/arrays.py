@@ -48,7 +48,7 @@ def attribute(meaning: str, default: Any = dataclasses.MISSING) -> Any:
     return dataclasses.field(default=default, metadata={"attribute": meaning})
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Record:
     """Base of the records; a subclass sets `format_name` and `format_version`."""
 
@@ -68,6 +68,16 @@ class Record:
                 if lengths.setdefault(axis, length) != length:
                     raise ValueError(f"{name}: axis {axis} has length {length}, "
                                      f"elsewhere {lengths[axis]}")
+
+    def __repr__(self):
+        """Return kind, lengths of the axes and short attributes, in one line."""
+        lengths = {axis: length for name, spec in self.array_specs().items()
+                   for axis, length in zip(spec.axes, getattr(self, name).shape, strict=True)
+                   if axis not in FIXED_LENGTHS}
+        words = [f"{axis}={length}" for axis, length in lengths.items()]
+        words += [f"{name}={getattr(self, name)!r}" for name in self.attribute_names()
+                  if not isinstance(getattr(self, name), Mapping)]
+        return f"{type(self).__name__}({', '.join(words)})"
 
     @classmethod
     def array_specs(cls) -> dict[str, ArraySpec]:

@@ -13,6 +13,7 @@ class ExitCode(enum.IntEnum):
     INPUT = 2
     CHUNKS_FAILED = 3
     DEADLINE = 75
+    INTERRUPTED = 130
 
 
 class VisdsError(Exception):

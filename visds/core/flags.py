@@ -17,6 +17,7 @@ class Flag(enum.IntFlag):
     UV_RANGE = 16
     CLIP_I = 32
     CLIP_V = 64
+    COUPLED = 128
     EMPTY = 256
     REGION = 512
 
@@ -34,6 +35,7 @@ DESCRIPTIONS = {
     Flag.UV_RANGE: "outside --uv-min, --uv-max",
     Flag.CLIP_I: "Stokes I of the visibility beyond --clip-i",
     Flag.CLIP_V: "Stokes V of the visibility beyond --clip-v",
+    Flag.COUPLED: "the other correlation of its pair is left out (counted in statistics only)",
     Flag.EMPTY: "no visibility is left in the cell (or none of the polarization's correlations)",
     Flag.REGION: "inside a region that the user flagged",
 }

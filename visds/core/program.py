@@ -25,6 +25,9 @@ def run_program(program: str, body: Callable[[Sequence[str] | None], int],
         if is_coordinator():
             print(f"{program}: error: {error}", file=sys.stderr)
         return ExitCode.INPUT
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return ExitCode.INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK

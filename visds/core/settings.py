@@ -230,8 +230,17 @@ class _ArgumentParser(argparse.ArgumentParser):
         unknown = message.partition("unrecognized arguments: ")[2].split()
         if unknown:
             options = [o for a in self._actions for o in a.option_strings if o.startswith("--")]
-            message = f"unknown option {unknown[0]}{_nearest(unknown[0].split('=')[0], options)}"
+            message = _unknown_option(unknown[0], options)
         raise SettingsError(f"{message} (see {self.prog} --help)")
+
+
+def _unknown_option(text: str, options: list[str]) -> str:
+    if text.startswith("--"):
+        name = text.split("=")[0]
+        matches = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
+        return f"unknown option {name}" + (f"; did you mean '{matches[0]}'?" if matches else "")
+    return (f"'{text}' is one word too many: a value with spaces, such as a position, needs "
+            "quotation marks")
 
 
 def _add_option(group, field: dataclasses.Field) -> None:

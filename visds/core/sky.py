@@ -63,8 +63,12 @@ def parse_direction(text: str) -> Direction:
     try:
         coordinate = SkyCoord(text, unit=("hourangle", "deg"))
     except (ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise SettingsError(f"position '{text}' cannot be read: {reason}") from error
+        raise SettingsError(
+            f"'{text}' is not a position: expected hours and degrees as 05:31:58.7 +33:08:52.5, or "
+            "83.1deg -5.2deg (names of stars are not looked up)") from error
+    if text.strip().startswith("-") and re.match(r"\s*-\d+[:\s]", text):
+        raise SettingsError(f"position '{text}' begins with a negative right ascension in hours: "
+                            "expected right ascension, then declination")
     coordinate = coordinate.icrs
     if coordinate.size != 1:
         raise SettingsError(f"position '{text}' is not one position")

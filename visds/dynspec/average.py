@@ -33,6 +33,7 @@ _SUMS = 15
 
 _NOT_FINITE = np.uint8(Flag.NOT_FINITE)
 _ZERO_WEIGHT = np.uint8(Flag.ZERO_WEIGHT)
+_COUPLED = np.uint8(Flag.COUPLED)
 _EVERY_BYTE = np.uint64(0x0101010101010101)
 
 
@@ -44,7 +45,8 @@ class PairSums:
     `sum_wv`, `sum_w2v` (T,F,N,2) complex in Jy-1, Jy-3 and `sum_w2v2` (T,F,N,2) in Jy-2 of the
     pair's two correlations; `sum_w2_product` (T,F,N), sum of w^2 V1 V2* (real part), Jy-2;
     `sum_w2_covariance` (T,F,N), sum of w^2 (1/w1 - 1/w2) / 4, Jy-2; `flags` (T,F,N), the union
-    of the bits of what was left out; `flag_counts` (256), visibilities by flag byte.
+    of the bits of what was left out; `flag_counts` (256), visibilities by flag byte, with
+    COUPLED where only the other correlation of the pair has a reason.
     """
 
     sum_w: np.ndarray
@@ -231,6 +233,16 @@ def _count_flags(reasons, words, p, width, flag_counts):
 
 
 @vector_kernel
+def _couple(reasons, i, j, width):
+    """Give a correlation without a reason of its own the bit COUPLED if its partner has one."""
+    first, second = reasons[i * _BLOCK:], reasons[j * _BLOCK:]
+    for k in range(width):
+        a, b = first[k], second[k]
+        first[k] = _COUPLED if a == 0 and b != 0 else a
+        second[k] = _COUPLED if b == 0 and a != 0 else b
+
+
+@vector_kernel
 def _add(planes, i, j, weights, row_weights, varying, sums, width):
     """Add the correlations i and j of all rows to their pair's sums.
 
@@ -346,6 +358,7 @@ def accumulate(lanes, bits, weight, pairs, path, wavenumber, out, left_out, flag
                             i, j = pairs[n, 0], pairs[n, 1]
                             _leave_out(planes, r, reasons, n, i, j, weights, covariances,
                                        left_out[t, n, start:], width)
+                            _couple(reasons, i, j, width)
                             _count_flags(reasons, words, i, width, flag_counts)
                             _count_flags(reasons, words, j, width, flag_counts)
                 if path.shape[0]:

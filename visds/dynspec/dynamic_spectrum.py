@@ -6,6 +6,7 @@ holds no flux density of a point source in the target direction, is kept as a ch
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -19,7 +20,7 @@ from visds.dynspec import binning
 STOKES = ("I", "Q", "U", "V")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DynamicSpectrum(Record):
     """Sums over baselines of turned, weighted, unflagged visibilities, per cell.
 
@@ -75,13 +76,34 @@ class DynamicSpectrum(Record):
 
         The scatter across baselines needs no trust in the scale of the weights. Where fewer than
         ten visibilities are in a cell it is itself too uncertain, and the formal error stands in
-        its place unless the weights are known to be without scale (`meta["weights_calibrated"]`
-        False).
+        its place, brought to the scale that the scatter of all cells gives (`weight_scale`).
         """
-        empirical = self.sigma_empirical
-        if not self.meta.get("weights_calibrated", True):
-            return empirical
-        return np.where(self.count >= 10, empirical, self.sigma_formal)
+        return np.where(self.count >= 10, self.sigma_empirical,
+                        self.sigma_formal * self.weight_scale)
+
+    @property
+    def weight_scale(self) -> np.ndarray:
+        """Factor (P) by which the scatter across baselines is larger than the formal errors.
+
+        From `meta["weight_scale"]`, which is set when an observation is stitched; else 1, or NaN
+        where the weights are known to be without scale (`meta["weights_calibrated"]` False).
+        """
+        missing = 1.0 if self.meta.get("weights_calibrated", True) else np.nan
+        scales = self.meta.get("weight_scale", {})
+        return np.array([scales.get(label, missing) for label in self.polarizations])
+
+    def measured_weight_scale(self) -> dict[str, float]:
+        """Return the factor of `weight_scale` by polarization, measured on all cells.
+
+        The root of the mean, weighted by the degrees of freedom N - 1, of the ratio of empirical
+        to formal variance; a polarization without a cell of two visibilities is left out.
+        """
+        ratio = (self.sigma_empirical / self.sigma_formal) ** 2
+        freedom = np.where(np.isfinite(ratio), self.count - 1, 0)
+        total = freedom.sum(axis=(0, 1))
+        squares = np.nansum(freedom * ratio, axis=(0, 1))
+        return {label: float(np.sqrt(squares[p] / total[p]))
+                for p, label in enumerate(self.polarizations) if total[p] and squares[p] > 0}
 
     @property
     def sigma_formal(self) -> np.ndarray:
@@ -141,16 +163,9 @@ class DynamicSpectrum(Record):
         formal, as `sigma`.
         """
         i, p = self.index("I"), self.index(self._partner())
-        mean_i, mean_p = self._mean()[..., i], self._mean()[..., p]
-        cross = (self.sum_w2_cross
-                 - (mean_i.conj() * self.sum_w2v[..., p]).real
-                 - (mean_p.conj() * self.sum_w2v[..., i]).real
-                 + (mean_i.conj() * mean_p).real * self.sum_w2[..., i])
-        empirical = cross / 2 / self._freedom()[..., i]
-        if not self.meta.get("weights_calibrated", True):
-            return empirical
-        formal = self.sum_w2_covariance / _positive(self.sum_w[..., i]) ** 2
-        return np.where(self.count[..., i] >= 10, empirical, formal)
+        scale = self.weight_scale
+        formal = self.sum_w2_covariance / _positive(self.sum_w[..., i]) ** 2 * scale[i] * scale[p]
+        return np.where(self.count[..., i] >= 10, self._empirical_covariance(), formal)
 
     def fraction(self, polarization: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the fraction of I, e.g. V/I, and its error (T,F); NaN where I < 5 sigma.
@@ -204,6 +219,16 @@ class DynamicSpectrum(Record):
         """Return the spectrum of some integrations: `chosen` (T) is a mask or indices."""
         return self.replace(**{name: getattr(self, name)[chosen]
                                for name, spec in self.array_specs().items() if "T" in spec.axes})
+
+    def select_polarizations(self, chosen: Sequence[str]) -> "DynamicSpectrum":
+        """Return the spectrum of those of its polarizations that are among `chosen`."""
+        kept = [p for p, label in enumerate(self.polarizations) if label in chosen]
+        if len(kept) == len(self.polarizations):
+            return self
+        return self.replace(
+            polarizations=tuple(self.polarizations[p] for p in kept),
+            **{name: getattr(self, name)[..., kept]
+               for name, spec in self.array_specs().items() if "P" in spec.axes})
 
     def sum_times(self, groups: binning.Groups) -> "DynamicSpectrum":
         """Return the spectrum with the integrations of each group summed into one."""
@@ -275,24 +300,60 @@ class DynamicSpectrum(Record):
     def _hand_sign(self, hand: str) -> int:
         return 1 if hand in ("RR", "XX") else -1
 
+    def _empirical_covariance(self) -> np.ndarray:
+        i, p = self.index("I"), self.index(self._partner())
+        mean_i, mean_p = self._mean()[..., i], self._mean()[..., p]
+        cross = (self.sum_w2_cross
+                 - (mean_i.conj() * self.sum_w2v[..., p]).real
+                 - (mean_p.conj() * self.sum_w2v[..., i]).real
+                 + (mean_i.conj() * mean_p).real * self.sum_w2[..., i])
+        return cross / 2 / self._freedom()[..., i]
+
     def _summed(self, groups: binning.Groups, axis: int) -> dict[str, np.ndarray]:
         """Return the sums and flags of groups of cells along the time or channel axis.
 
         Masked cells add nothing. A bin is EMPTY where no visibility is left, and a region that
-        the user flagged stays marked where it made the bin empty.
+        the user flagged stays marked where it made the bin empty. The variance of a bin is that
+        of the mean of its cells, sum W^2 var / (sum W)^2 with W = sum w of a cell: what differs
+        between cells, a spectrum or a burst, is not noise. The second moments are written so that
+        they say this variance.
         """
         mask = np.uint16(CELL_MASK)
         used = (self.flags & mask) == 0
-        sums = {name: groups.sum(
-                    np.where(used if spec.axes == "TFP" else used[..., 0], getattr(self, name), 0),
-                    axis)
-                for name, spec in self.array_specs().items()
-                if spec.axes.startswith("TF") and name != "flags"}
+        added = {name: groups.sum(
+                     np.where(used if spec.axes == "TFP" else used[..., 0], getattr(self, name), 0),
+                     axis)
+                 for name, spec in self.array_specs().items()
+                 if name in ("sum_w", "sum_wv", "sum_w2", "count", "sum_w2_covariance")}
+        total = _positive(added["sum_w"])
+        freedom = added["sum_w"] ** 2 - added["sum_w2"]
+        mean = np.where(added["count"] > 0, added["sum_wv"] / np.where(
+            added["count"] > 0, added["sum_w"], 1), 0)
+        variance = np.where(self.count > 1, self.sigma_empirical, self.sigma_formal) ** 2
+        variance = groups.sum(np.where(used, self.sum_w**2 * variance, 0), axis) / total**2
+        added["sum_w2v"] = added["sum_w2"] * mean
+        added["sum_w2v2"] = (np.nan_to_num(2 * variance * freedom)
+                             + added["sum_w2"] * np.abs(mean) ** 2)
+        added["sum_w2_cross"] = self._summed_cross(groups, axis, added, mean, freedom)
         reasons = groups.bitwise_or(self.flags & ~mask, axis)
         region = groups.bitwise_or(self.flags & np.uint16(Flag.REGION), axis)
-        empty = sums["count"] == 0
-        sums["flags"] = reasons | np.where(empty, np.uint16(Flag.EMPTY) | region, np.uint16(0))
-        return sums
+        empty = added["count"] == 0
+        added["flags"] = reasons | np.where(empty, np.uint16(Flag.EMPTY) | region, np.uint16(0))
+        return added
+
+    def _summed_cross(self, groups: binning.Groups, axis: int, added: dict[str, np.ndarray],
+                      mean: np.ndarray, freedom: np.ndarray) -> np.ndarray:
+        """Return the `sum_w2_cross` that says the covariance of the means of groups of cells."""
+        if not self.has_parallel_pair:
+            return np.zeros(mean.shape[:2])
+        i, p = self.index("I"), self.index(self._partner())
+        weight = self.sum_w[..., i]
+        formal = self.sum_w2_covariance / _positive(weight) ** 2
+        covariance = np.where(self.count[..., i] > 1, self._empirical_covariance(), formal)
+        covariance = (groups.sum(np.nan_to_num(weight**2 * covariance), axis)
+                      / _positive(added["sum_w"][..., i]) ** 2)
+        return np.nan_to_num(2 * covariance * freedom[..., i]) + (
+            mean[..., i].conj() * mean[..., p]).real * added["sum_w2"][..., p]
 
 
 def _positive(values: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from visds.core.arrays import Record, array, attribute
 from visds.dynspec import binning
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LightCurve(Record):
     """Flux density per integration in one band, with its errors.
 
@@ -50,7 +50,7 @@ class LightCurve(Record):
             raise ValueError(f"no channel between {low / 1e6:.3f} and {high / 1e6:.3f} MHz; the "
                              f"spectrum has {spectrum.frequency[0] / 1e6:.3f} to "
                              f"{spectrum.frequency[-1] / 1e6:.3f} MHz")
-        chosen = spectrum.select_channels(inside)
+        chosen = spectrum if inside.all() else spectrum.select_channels(inside)
         edges = (float(np.min(chosen.frequency - chosen.channel_width / 2)),
                  float(np.max(chosen.frequency + chosen.channel_width / 2)))
         single = chosen.sum_channels(binning.whole(len(chosen.frequency)))
@@ -63,7 +63,16 @@ class LightCurve(Record):
                    covariance=covariance, polarizations=single.polarizations, band=edges, **values)
 
     def index(self, polarization: str) -> int:
-        """Return the place of a Stokes parameter on axis P."""
+        """Return the place of a Stokes parameter on axis P.
+
+        Raises
+        ------
+        ValueError
+            If the light curve does not hold it.
+        """
+        if polarization not in self.polarizations:
+            raise ValueError(f"Stokes {polarization} is not in this light curve; it holds "
+                             f"{', '.join(self.polarizations)}")
         return self.polarizations.index(polarization)
 
     def to_table(self) -> Table:

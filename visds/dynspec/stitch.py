@@ -9,6 +9,8 @@ import numpy as np
 from visds.core.flags import Flag
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 
+_HALF = 0.5 + 1e-4  # of an integration; times are good to some microseconds
+
 
 @dataclass(frozen=True, eq=False)
 class Axes:
@@ -28,7 +30,8 @@ def stitch(blocks: Iterable[Callable[[], DynamicSpectrum]], axes: Axes,
 
     Blocks are callables that read one block, so that one at a time is in memory. Cells that no
     block holds are EMPTY; cells that two blocks hold are summed. The barycentric times are NaN.
-    `meta` is completed with the flag statistics and the longest baseline of the blocks.
+    `meta` is completed with the flag statistics and the longest baseline of the blocks, and the
+    scale of the weights.
 
     Raises
     ------
@@ -59,18 +62,20 @@ def stitch(blocks: Iterable[Callable[[], DynamicSpectrum]], axes: Axes,
         longest = max(longest, block.meta["longest_baseline_m"])
     if first is None:
         raise ValueError("there are no blocks to stitch")
-    return DynamicSpectrum(
+    spectrum = DynamicSpectrum(
         **vars(axes), time_barycentre=np.full(len(axes.time), np.nan), **result,
         polarizations=first.polarizations, parallel_hands=first.parallel_hands,
         meta=meta | {"flag_statistics": flag_statistics(counts), "longest_baseline_m": longest})
+    return spectrum.replace(
+        meta=spectrum.meta | {"weight_scale": spectrum.measured_weight_scale()})
 
 
 def common_axes(pieces: Iterable[tuple]) -> Axes:
     """Return the axes that hold all pieces.
 
     A piece is (time (T) MJD UTC, integration (T) s, scan, frequency (F) Hz, channel_width (F) Hz,
-    spectral window). Times of different spectral windows that differ by less than a tenth of an
-    integration are one; equal channels of different pieces are one.
+    spectral window). Times of different spectral windows whose integrations overlap by half or
+    more are one; equal channels of different pieces are one.
     """
     times, channels = [], {}
     for time, integration, scan, frequency, width, window in pieces:
@@ -81,7 +86,7 @@ def common_axes(pieces: Iterable[tuple]) -> Axes:
     for time, integration, scan, window in times:
         last = kept[-1] if kept else None
         if (last is not None and last[2] == scan and window not in last[3]
-                and (time - last[0]) * 86400 < 0.1 * min(integration, last[1])):
+                and (time - last[0]) * 86400 <= _HALF * min(integration, last[1])):
             last[3].add(window)
         elif last is None or last[0] != time or last[2] != scan:
             kept.append([time, integration, scan, {window}])
@@ -90,7 +95,9 @@ def common_axes(pieces: Iterable[tuple]) -> Axes:
     window = np.concatenate([np.full(len(values[0]), number)
                              for number, values in channels.items()])
     order = np.argsort(frequency, kind="stable")
-    distinct = np.append(True, np.diff(frequency[order]) > 1e-3 * width[order][1:])
+    narrower = np.minimum(width[order][1:], width[order][:-1])
+    distinct = np.append(True, (np.diff(frequency[order]) > 1e-3 * narrower)
+                         | (np.abs(np.diff(width[order])) > 1e-3 * narrower))
     order = order[distinct]
     return Axes(time=np.array([item[0] for item in kept]),
                 integration=np.array([item[1] for item in kept]),
@@ -128,7 +135,7 @@ def _time_places(axes: Axes, block: DynamicSpectrum) -> np.ndarray:
     of_scan = np.flatnonzero(axes.scan == block.scan[0])
     if not len(of_scan):
         raise ValueError(f"scan {block.scan[0]} of a block is not on the common axes")
-    tolerance = 0.1 * axes.integration[of_scan] / 86400
+    tolerance = 1.01 * _HALF * axes.integration[of_scan] / 86400
     return of_scan[_places(axes.time[of_scan], block.time, tolerance)]
 
 

@@ -71,12 +71,17 @@ def eta(values: np.ndarray, sigma: np.ndarray) -> float:
 
 def largest_pair(values: np.ndarray, sigma: np.ndarray) -> tuple[float, int, int]:
     """Return the largest Vs = |S_i - S_j| / sqrt(sigma_i^2 + sigma_j^2), and i < j, of N >= 2."""
+    # No pair of a measurement is larger than this; few can hold the largest of all.
+    limit = (np.maximum(values.max() - values, values - values.min())
+             / np.hypot(sigma, sigma.min()))
     best = (-1.0, 0, 1)
-    for i in range(len(values) - 1):
-        vs = np.abs(values[i + 1:] - values[i]) / np.hypot(sigma[i + 1:], sigma[i])
-        j = int(np.argmax(vs))
+    for i in np.argsort(-limit, kind="stable"):
+        if limit[i] * (1 + 1e-9) < best[0]:
+            break
+        vs = np.abs(values - values[i]) / np.hypot(sigma, sigma[i])
+        j = int(np.argmax(np.where(np.arange(len(values)) == i, -1.0, vs)))
         if vs[j] > best[0]:
-            best = (float(vs[j]), i, i + 1 + j)
+            best = (float(vs[j]), int(min(i, j)), int(max(i, j)))
     return best
 
 

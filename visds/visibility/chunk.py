@@ -8,7 +8,7 @@ import numpy as np
 from visds.core.arrays import Record, array, attribute
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class VisibilityChunk(Record):
     """Visibilities on the grid of integrations, baselines and channels.
 

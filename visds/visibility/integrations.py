@@ -7,6 +7,9 @@ from visds.core.errors import MeasurementSetError
 _SCALES = {"TAI": "tai", "IAT": "tai", "TT": "tt", "TDT": "tt", "ET": "tt", "TDB": "tdb",
            "TCG": "tcg", "TCB": "tcb"}
 
+_LAST_DIGITS = 5e-5  # s; MJD in seconds is good to a microsecond
+
+
 class IntervalDoubts:
     """Where INTERVAL does not agree with the spacing of the times: (scan, INTERVAL, spacing)."""
 
@@ -19,8 +22,8 @@ class IntervalDoubts:
         return [f"{path}: INTERVAL says {_span(stated)} s but integrations are {_span(spacing)} s "
                 f"apart (scan {ranges(sorted(set(scans)))}); {consequence}"
                 for found, consequence in (
-                    (self.wrong, "the spacing is taken as the integration time"),
-                    (self.short, "dead time, or a wrong INTERVAL")) if found
+                    (self.wrong, "integrations are taken to reach half-way to their neighbours"),
+                    (self.short, "INTERVAL is believed: there is dead time between them")) if found
                 for scans, stated, spacing in [zip(*found, strict=True)]]
 
 
@@ -31,17 +34,57 @@ def _span(values: tuple[float, ...]) -> str:
 
 def integration_times(time: np.ndarray, interval: np.ndarray, scan: int,
                        doubts: IntervalDoubts) -> np.ndarray:
-    """Return the integration times (s), INTERVAL held against the spacing of the times."""
+    """Return the integration times (s), INTERVAL held against the spacing of the times.
+
+    Where they contradict each other, an integration reaches half-way to its neighbours, and no
+    further than half the usual spacing: so integrations never overlap.
+    """
     if len(time) < 2:
         return interval.astype(float)
-    spacing = float(np.median(np.diff(time)))
+    spacing = usual_spacing(time)
     stated = float(np.median(interval))
     if stated <= 0 or stated < 0.1 * spacing or stated > 1.1 * spacing:
         doubts.wrong.append((scan, stated, spacing))
-        return np.full(len(time), spacing)
+        reach = np.minimum(np.diff(time), spacing)
+        return (np.append(spacing, reach) + np.append(reach, spacing)) / 2
     if stated < 0.9 * spacing:
         doubts.short.append((scan, stated, spacing))
     return interval.astype(float)
+
+
+def group_times(time: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the integration of each run of rows and the times of the integrations.
+
+    Parameters
+    ----------
+    time : array
+        Ascending times (s) of runs of rows.
+    rows : array
+        Number of rows of each run.
+
+    Runs nearer to each other than a tenth of the usual spacing belong to one integration: rows of
+    one integration may differ in the last digits of their time, or in their share of flags. Its
+    time is the mean over its rows. INTERVAL is not asked, it may be wrong.
+    """
+    distinct = np.unique(time)
+    distinct = distinct[np.append(True, np.diff(distinct) > _LAST_DIGITS)]
+    near = 0.1 * usual_spacing(distinct) if len(distinct) > 1 else _LAST_DIGITS
+    integration = np.cumsum(np.append(False, np.diff(time) > near))
+    first = time[np.flatnonzero(np.diff(integration, prepend=-1))]
+    late = np.bincount(integration, rows * (time - first[integration])) / np.bincount(
+        integration, rows)
+    return integration, first + late
+
+
+def usual_spacing(time: np.ndarray) -> float:
+    """Return the spacing (s) of ascending times in which most of the time is spent.
+
+    Stray times between two integrations do not count, nor do gaps longer than five times the
+    third quartile.
+    """
+    spacing = np.sort(np.diff(time))
+    spacing = spacing[spacing <= 5 * spacing[3 * len(spacing) // 4]]
+    return float(spacing[np.searchsorted(np.cumsum(spacing), spacing.sum() / 2)])
 
 
 def pack(sizes: np.ndarray, limit: int) -> list[tuple[int, int]]:

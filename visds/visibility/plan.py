@@ -1,5 +1,6 @@
 """The plan: which rows of a measurement set make which chunks, from metadata alone."""
 
+import dataclasses
 import re
 from dataclasses import dataclass, field
 
@@ -9,9 +10,11 @@ from visds.core.errors import MeasurementSetError, SettingsError
 from visds.core.polarization import Handedness, available_stokes, parallel_hands
 from visds.core.quantities import UVDistance, byte_count, degrees, seconds, uv_distance
 from visds.core.settings import setting
+from visds.core.sky import separation
 from visds.visibility.handedness import known_handedness, override
 from visds.visibility.integrations import (
     IntervalDoubts,
+    group_times,
     integration_times,
     mjd_utc,
     pack,
@@ -24,6 +27,7 @@ from visds.visibility.measurement_set import (
     usable_frame,
 )
 
+_SAME_FIELD_ARCSEC = 0.1
 _WEIGHT_SAMPLES = 40
 
 
@@ -145,6 +149,12 @@ class Plan:
     choices: tuple[str, ...] = ()
     warnings: tuple[str, ...] = field(default=())
 
+    @property
+    def epoch(self) -> float:
+        """Julian year of the middle of the observation."""
+        times = [time for task in self.tasks for time in (task.time[0], task.time[-1])]
+        return 2000 + ((min(times) + max(times)) / 2 - 51544.5) / 365.25
+
 
 def plan_chunks(path: str, settings: ReadSettings) -> Plan:
     """Return the chunks into which an observation is split, and the choices made.
@@ -164,7 +174,7 @@ def plan_chunks(path: str, settings: ReadSettings) -> Plan:
     with MeasurementSet(path) as measurement_set:
         description = measurement_set.describe()
         column = _choose_column(description, settings, choices)
-        runs = measurement_set.row_runs()
+        runs = _one_number_a_field(measurement_set.row_runs(), description)
         runs = _select_runs(description, runs, settings)
         field_number = _choose_field(description, runs, settings, choices)
         runs = runs.select(runs.field == field_number)
@@ -259,6 +269,18 @@ def _numbers(texts, option, known: set[int], path: str) -> set[int]:
                                 f"{ranges(sorted(known))}")
         numbers |= inside
     return numbers
+
+
+def _one_number_a_field(runs: RowRuns, description: Description) -> RowRuns:
+    """Return the runs with fields that are equal, as after concatenation, under one number."""
+    numbers: list[int] = []
+    for number, this in enumerate(description.fields):
+        numbers.append(next(
+            (earlier for earlier, other in enumerate(description.fields[:number])
+             if other.name == this.name and other.phase_centre.frame == this.phase_centre.frame
+             and 3600 * separation(other.phase_centre, this.phase_centre) < _SAME_FIELD_ARCSEC),
+            number))
+    return dataclasses.replace(runs, field=np.array(numbers)[runs.field])
 
 
 def _field_number(description: Description, text: str) -> int:
@@ -388,7 +410,7 @@ def _feed_rotation(description, settings, labels, stokes, choices) -> tuple[floa
     """Return receptor angle (rad) and whether the parallactic angle is to be applied."""
     linear = parallel_hands(labels) == ("XX", "YY")
     mounts = [mount for mount in description.mounts if mount]
-    alt_az = bool(mounts) and sum("alt-az" in mount for mount in mounts) > len(mounts) / 2
+    alt_az = bool(mounts) and sum(mount == "alt-az" for mount in mounts) > len(mounts) / 2
     angle = np.radians(settings.receptor_angle) if settings.receptor_angle is not None else (
         description.feed_angle if linear else 0.0)
     parallactic = settings.parallactic == "yes" or (
@@ -397,7 +419,7 @@ def _feed_rotation(description, settings, labels, stokes, choices) -> tuple[floa
         if (angle or parallactic) and "Q" in stokes:
             choices.append("Q is in the frame of the feeds: without cross-hands it cannot be "
                            "turned to the sky")
-        return 0.0, False
+        return float(angle), parallactic
     if angle:
         choices.append(f"Q and U turned by the receptor angle {np.degrees(angle):.1f} deg")
     if parallactic:
@@ -410,11 +432,8 @@ def _split_scan(source: Source, scan: int, runs: RowRuns, time_scale: str,
                 settings: ReadSettings, doubts: IntervalDoubts) -> list[ChunkTask]:
     order = np.lexsort((runs.start, runs.time))
     runs = runs.select(order)
-    # Rows of one integration may differ in the last digits of their time.
-    new = np.append(True, np.diff(runs.time) > 1e-3 * max(np.median(runs.interval), 1e-3))
-    integration = np.cumsum(new) - 1
-    first = np.flatnonzero(new)
-    time = runs.time[first]
+    integration, time = group_times(runs.time, runs.length)
+    first = np.flatnonzero(np.diff(integration, prepend=-1))
     length = integration_times(time, runs.interval[first], scan, doubts)
     utc = mjd_utc(time, time_scale) + settings.time_offset / 86400
     rows = np.add.reduceat(runs.length, first)

@@ -118,6 +118,10 @@ class ChunkReader:
             if factor != 1:
                 arrays["visibility"][..., place] *= np.float32(factor)
                 arrays["weight"][..., place] /= np.float32(factor**2)
+        lost = ~np.isfinite(arrays["uvw"]).all(axis=-1)
+        if lost.any():
+            arrays["flags"][lost] |= np.uint8(Flag.NOT_FINITE)
+            arrays["uvw"][lost] = 0
         if source.uv_min or source.uv_max:
             flag_uv_range(arrays["flags"], arrays["uvw"], source)
 

@@ -176,7 +176,7 @@ def _largest_sign_flipped(planes: dict[str, Plane], boxes: Boxes, tiles: list[Ti
     for tile in tiles:
         weight[tile.cells] = 0
     matched_filter = MatchedFilter(weight, boxes, coherent=p.coherent, scatter=p.scatter)
-    return float(-matched_filter.extremes(p.values[None])[1][0])
+    return float(-matched_filter.extremes(p.values[None], (np.inf, 0.0))[1][0])
 
 
 def _threshold(alarms: FalseAlarms, imaginary: float, settings: DetectSettings

@@ -53,11 +53,17 @@ def find_tiles(planes: Mapping[str, Plane], signs: Mapping[str, tuple[str, int]]
     tiles: list[Tile] = []
     taken = np.zeros(next(iter(planes.values())).weight.shape, bool)
     for _ in range(PASSES):
-        found = {name: _search(planes[polarization], sign, boxes, threshold, taken)
-                 for name, (polarization, sign) in signs.items()}
-        name = max(found, key=lambda name: found[name].snr.max(initial=-np.inf))
-        polarization, _ = signs[name]
-        new = _disjoint_boxes(name, found[name], planes[polarization].weight, taken)
+        filters = {p: MatchedFilter(np.where(taken, 0, plane.weight), boxes,
+                                    coherent=plane.coherent, scatter=plane.scatter)
+                   for p, plane in planes.items()}
+        name, highest = _highest_search(planes, filters, signs, threshold)
+        if highest < threshold:
+            break
+        polarization, sign = signs[name]
+        plane = planes[polarization]
+        found = filters[polarization].best_boxes(sign * plane.values,
+                                                 max(threshold, COMPARABLE * highest))
+        new = _disjoint_boxes(name, found, plane.weight, taken)
         if not new:
             break
         tiles += new
@@ -80,11 +86,12 @@ def join(tiles: Sequence[Tile], time: np.ndarray, integration: np.ndarray,
     used : (T,F) array of bool
         Cells that have weight in any polarization.
     """
+    seen = used.any(1), used.any(0)
     groups: list[list[Tile]] = []
     # I first: two tiles of V that are each near a tile of I come together through it.
     for tile in sorted(tiles, key=lambda tile: tile.search != "I"):
         near = [group for group in groups
-                if any(_near(tile, other, time, integration, used) for other in group)]
+                if any(_near(tile, other, time, integration, *seen) for other in group)]
         merged = [tile]
         for group in near:
             if _one_sign(merged + group):
@@ -94,10 +101,22 @@ def join(tiles: Sequence[Tile], time: np.ndarray, integration: np.ndarray,
     return groups
 
 
-def _search(plane: Plane, sign: int, boxes: Boxes, threshold: float, taken: np.ndarray) -> Found:
-    matched_filter = MatchedFilter(np.where(taken, 0, plane.weight), boxes,
-                                   coherent=plane.coherent, scatter=plane.scatter)
-    return matched_filter.best_boxes(sign * plane.values, threshold)
+def _highest_search(planes: Mapping[str, Plane], filters: Mapping[str, MatchedFilter],
+                    signs: Mapping[str, tuple[str, int]], threshold: float) -> tuple[str, float]:
+    """Return the search whose best box is the highest of all, and its signal to noise.
+
+    Less than the threshold if no box reaches it.
+    """
+    best, highest = "", np.nextafter(threshold, 0)
+    for polarization, matched_filter in filters.items():
+        names = {sign: name for name, (p, sign) in signs.items() if p == polarization}
+        ends = matched_filter.extremes(
+            planes[polarization].values[None],
+            (highest if 1 in names else np.inf, -highest if -1 in names else -np.inf))
+        for sign, end in zip((1, -1), ends, strict=True):
+            if sign in names and sign * end[0] > highest:
+                best, highest = names[sign], float(sign * end[0])
+    return best, highest
 
 
 def _disjoint_boxes(name: str, found: Found, weight: np.ndarray, taken: np.ndarray) -> list[Tile]:
@@ -125,17 +144,18 @@ def _disjoint_boxes(name: str, found: Found, weight: np.ndarray, taken: np.ndarr
     return tiles
 
 
-def _near(a: Tile, b: Tile, time: np.ndarray, integration: np.ndarray, used: np.ndarray) -> bool:
+def _near(a: Tile, b: Tile, time: np.ndarray, integration: np.ndarray, used_times: np.ndarray,
+          used_channels: np.ndarray) -> bool:
     first, second = (a, b) if a.start <= b.start else (b, a)
     lower, upper = (a, b) if a.low <= b.low else (b, a)
     between = slice(lower.high, max(lower.high, upper.low))
-    gap = int(used[:, between].any(0).sum())
+    gap = int(used_channels[between].sum())
     if gap > min(a.high - a.low, b.high - b.low):
         return False
     if first.stop >= second.start:
         return True
     between = slice(first.stop, second.start)
-    flagged = float(integration[between][~used[between].any(1)].sum())
+    flagged = float(integration[between][~used_times[between]].sum())
     seconds = ((time[second.start] - time[first.stop - 1]) * 86400
                - (integration[second.start] + integration[first.stop - 1]) / 2 - flagged)
     shortest = min(_duration(a, time, integration), _duration(b, time, integration))

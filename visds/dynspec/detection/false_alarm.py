@@ -6,9 +6,14 @@ largest value: the smoothed bootstrap of Silverman and Young 1987, Biometrika 74
 weights, gaps and flags of the data, and go through the same matched filter. The largest signal to
 noise of each such realization, and its largest of the other sign, follow a Gumbel distribution,
 which extrapolates to rates smaller than one in the number of realizations.
+
+Of a large spectrum each realization is a block of cells, another one each time: noise peaks come
+from boxes far smaller than the observation, so that their number goes as that of the cells. Boxes
+that reach over the edge of a block are missing from it, some 2 % of them.
 """
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +24,10 @@ from visds.dynspec.detection.noise import Plane, clipped_scatter, normalized
 SEED = 20150611
 # Realizations filtered together: the norm of a box is computed once for all of them.
 AT_A_TIME = 4
+# Cells of a realization at most, and of all realizations of a plane together.
+BLOCK, CALIBRATED = 2**15, 2**20
+# Steps from block to block, as fractions of the spectrum, that come nowhere twice.
+GOLDEN, SILVER = 0.6180339887, 0.4142135624
 
 
 @dataclass(frozen=True)
@@ -62,44 +71,67 @@ def calibrate(planes: Sequence[Plane], boxes: Boxes, searches: int,
     searches : int
         Number of searches, each sign of a polarization being one.
     realizations : int, optional
-        Number of realizations of each plane; by default 256 of a small spectrum down to 16 of
-        one of millions of cells. The seed is fixed: the same data give the same result.
+        Number of realizations of each plane; by default 256 of a small spectrum down to 32 of a
+        large one. The seed is fixed: the same data give the same result.
     """
     rng = np.random.default_rng(SEED)
-    cells = max((p.weight.size for p in planes), default=1)
-    number = realizations or int(np.clip(2e6 / cells, 32 / max(len(planes), 1), 256))
+    shape = planes[0].weight.shape if planes else (1, 1)
+    number = realizations or int(np.clip(CALIBRATED / (shape[0] * shape[1]), 32, 256))
     largest = []
+    used, whole = 0, 0
     for plane in planes:
         sample = noise_sample(plane, boxes)
-        if len(sample):
-            matched_filter = MatchedFilter(plane.weight, boxes)
-            for values in _realizations(plane.weight, sample, number, rng):
-                highest, lowest = matched_filter.extremes(values)
+        if not len(sample):
+            continue
+        for start in range(0, number, AT_A_TIME):
+            times, channels = _block(shape, boxes, start // AT_A_TIME)
+            weight = plane.weight[times, channels]
+            values = _realizations(weight, sample, min(number - start, AT_A_TIME), rng)
+            matched_filter = MatchedFilter(weight, _inside(boxes, times, channels))
+            highest, lowest = matched_filter.extremes(values)
+            if np.isfinite(highest).all():
                 largest += [*highest, *-lowest]
-    largest = np.array(largest)
-    largest = largest[np.isfinite(largest)]
+                used += np.count_nonzero(weight)
+                whole += np.count_nonzero(plane.weight)
     if len(largest) < 2:
         return None
-    location, scale = gumbel(largest**2 / 2)
-    return FalseAlarms(location, scale, searches, number)
+    location, scale = gumbel(np.square(largest) / 2)
+    # The largest of n independent blocks is larger by scale ln n.
+    return FalseAlarms(location + scale * float(np.log(whole / used)), scale, searches, number)
+
+
+def _block(shape: tuple[int, int], boxes: Boxes, turn: int) -> tuple[slice, slice]:
+    """Return the integrations and channels of the block that has its turn: all of a small one."""
+    side = int(np.sqrt(BLOCK))
+    times = min(shape[0], max(BLOCK // min(shape[1], side), 8 * boxes.minimum[0]))
+    channels = min(shape[1], max(BLOCK // times, 8 * boxes.minimum[1]))
+    start = round((turn * GOLDEN) % 1 * (shape[0] - times))
+    low = round((turn * SILVER) % 1 * (shape[1] - channels))
+    return slice(start, start + times), slice(low, low + channels)
+
+
+def _inside(boxes: Boxes, times: slice, channels: slice) -> Boxes:
+    """Return the boxes inside a block, counted from its corner."""
+    parts = [slice(max(scan.start, times.start) - times.start,
+                   min(scan.stop, times.stop) - times.start) for scan in boxes.scans]
+    return dataclasses.replace(boxes, channels=channels.stop - channels.start,
+                               scans=tuple(part for part in parts if part.start < part.stop))
 
 
 def _realizations(weight: np.ndarray, sample: np.ndarray, number: int,
-                  rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Yield `number` realizations of noise (K,T,F) in Jy, some at a time."""
+                  rng: np.random.Generator) -> np.ndarray:
+    """Return `number` realizations of noise (K,T,F) in Jy."""
     good = weight > 0
     sigma = 1 / np.sqrt(weight[good])
     spread = 1.06 * len(sample) ** -0.2
     sigma /= np.sqrt(1 + spread**2)
     either_sign = np.concatenate([sample, -sample])
-    while number > 0:
-        values = np.zeros((min(number, AT_A_TIME), *weight.shape))
-        for one in values:
-            drawn = either_sign[rng.integers(len(either_sign), size=len(sigma))]
-            drawn += spread * rng.standard_normal(len(sigma))
-            one[good] = drawn * sigma
-        number -= len(values)
-        yield values
+    values = np.zeros((number, *weight.shape))
+    for one in values:
+        drawn = either_sign[rng.integers(len(either_sign), size=len(sigma))]
+        drawn += spread * rng.standard_normal(len(sigma))
+        one[good] = drawn * sigma
+    return values
 
 
 def noise_sample(plane: Plane, boxes: Boxes) -> np.ndarray:

@@ -8,7 +8,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, ListedColormap, Normalize
 
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
-from visds.dynspec.plots.time_axis import DAY, TimeAxis
+from visds.dynspec.plots.time_axis import DAY, TimeAxis, cell_widths
 
 Edges = tuple[np.ndarray, np.ndarray]
 
@@ -22,16 +22,19 @@ def rebin_to_pixels(spectrum: DynamicSpectrum, time_axis: TimeAxis, *, width: fl
     low, high = frequency_edges(spectrum)
     seconds = time_axis.length / (width * resolution)
     hertz = (high[-1] - low[0]) / (height * resolution)
-    times = int(np.ceil(seconds / np.median(spectrum.integration) - 0.01))
+    times = int(np.ceil(seconds / np.median(cell_widths(spectrum)) - 0.01))
     channels = int(np.ceil(hertz / np.median(spectrum.channel_width) - 0.01))
     return spectrum.rebin(time=times if times > 1 else None,
                           channel=channels if channels > 1 else None)
 
 
 def time_edges(spectrum: DynamicSpectrum, time_axis: TimeAxis) -> Edges:
-    """Return first and last edge of every integration (T), as coordinates along the paper."""
+    """Return both edges of every integration's cell (T), as coordinates along the paper.
+
+    The cells are as wide as `visds.dynspec.plots.time_axis.cell_widths` says.
+    """
     centre = time_axis.from_utc(spectrum.time)
-    half = spectrum.integration / DAY / 2
+    half = cell_widths(spectrum) / DAY / 2
     low, high = _closed(centre - half, centre + half)
     low, high = (np.clip(edge, time_axis.start, time_axis.stop) for edge in (low, high))
     return time_axis.place(low), time_axis.place(high)

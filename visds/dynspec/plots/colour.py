@@ -46,6 +46,13 @@ def robust_limits(values: np.ndarray, *, is_signed: bool) -> tuple[float, float]
     return float(low), float(high)
 
 
+def fraction_limit(percent: np.ndarray) -> float:
+    """Return the limit of a symmetric colour scale for percentages: robust, round, at most 100."""
+    high = robust_limits(percent, is_signed=True)[1]
+    round_limits = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0) if np.isfinite(percent).any() else ()
+    return next((limit for limit in round_limits if limit >= high), 100.0)
+
+
 def colour_norm(limits: tuple[float, float], *, is_signed: bool, scale: str, power: float,
                 noise: float) -> colors.Normalize:
     """Return the scale between `limits`; below `noise` (same unit) a log scale is linear."""

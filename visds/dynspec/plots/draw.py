@@ -12,7 +12,14 @@ from visds.core.files import make_folder
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.plots.cells import rebin_to_pixels
 from visds.dynspec.plots.dynamic_spectrum import draw_dynamic_spectrum
-from visds.dynspec.plots.figure import Panel, picture_style, save_figure, stacked_panels
+from visds.dynspec.plots.figure import (
+    LEGEND,
+    Panel,
+    fit_margins,
+    picture_style,
+    save_figure,
+    stacked_panels,
+)
 from visds.dynspec.plots.light_curve import draw_light_curve, draw_single_integration
 from visds.dynspec.plots.marks import label_times
 from visds.dynspec.plots.quantity import Quantity, check_held, quantity
@@ -131,11 +138,13 @@ def _spectrum_figure(spectrum: DynamicSpectrum, drawn: Quantity, settings: PlotS
         if len(spectrum.time) == 1:
             figure, panels = _panels(settings, [1.0], height, None, has_bars=False)
             draw_single_integration(panels[0], spectrum, drawn, settings)
+            panels = fit_margins(panels, settings.points)
             _write_title(figure, panels[0], spectrum, settings, [])
             return figure
         time_axis = _time_axis(spectrum, settings)
         figure, panels = _panels(settings, [1.0], height, time_axis)
         legend = draw_dynamic_spectrum(panels[0], spectrum, drawn, time_axis, settings, detections)
+        panels = fit_margins(panels, settings.points)
         label_times(panels[0], time_axis, settings)
         _write_title(figure, panels[0], spectrum, settings, legend)
     return figure
@@ -158,8 +167,9 @@ def _curves_figure(spectrum: DynamicSpectrum, drawn: list[Quantity], settings: P
         for number, (panel, one) in enumerate(zip(panels, drawn, strict=True)):
             draw_light_curve(panel, spectrum, one, time_axis, settings, detections,
                              is_top=number == 0)
-        _share_times(panels, time_axis, settings)
         figure.align_ylabels([panel.axes for panel in panels])
+        panels = fit_margins(panels, settings.points)
+        _share_times(panels, time_axis, settings)
         _write_title(figure, panels[0], spectrum, settings, [])
     return figure
 
@@ -184,8 +194,9 @@ def _overview_figure(spectrum: DynamicSpectrum, settings: PlotSettings,
         pictured = spectrum
         if not (settings.expected_sign or settings.mask_above):
             # Once for all panels; masks are of samples, so that they come before.
-            pictured = rebin_to_pixels(spectrum, time_axis, width=panels[0].width,
-                                       height=panels[0].height,
+            needed = [label for one in pictures for label in one.needed]
+            pictured = rebin_to_pixels(spectrum.select_polarizations(needed), time_axis,
+                                       width=panels[0].width, height=panels[0].height,
                                        resolution=settings.picture_resolution)
         for number, one in enumerate(pictures):
             for patch in draw_dynamic_spectrum(panels[number], pictured, one, time_axis, settings,
@@ -193,8 +204,9 @@ def _overview_figure(spectrum: DynamicSpectrum, settings: PlotSettings,
                 legend.setdefault(patch.get_label(), patch)
         for panel, one in zip(panels[len(pictures):], curves, strict=True):
             draw_light_curve(panel, spectrum, one, time_axis, settings, detections, is_top=False)
-        _share_times(panels, time_axis, settings)
         figure.align_ylabels([panel.axes for panel in panels])
+        panels = fit_margins(panels, settings.points)
+        _share_times(panels, time_axis, settings)
         _write_title(figure, panels[0], spectrum, settings, list(legend.values()))
     return figure
 
@@ -238,7 +250,7 @@ def _panels(settings: PlotSettings, parts: list[float], height: float,
 
 
 def _share_times(panels: list[Panel], time_axis: TimeAxis, settings: PlotSettings) -> None:
-    label_times(panels[-1], time_axis, settings)
+    label_times(panels[-1], time_axis, settings, has_points=True)
     for panel in panels[:-1]:
         panel.axes.tick_params(axis="x", which="both", labelbottom=False)
 
@@ -252,10 +264,8 @@ def _write_title(figure: Figure, panel: Panel, spectrum: DynamicSpectrum,
     above = box.y1 + 1.25 * line / height
     figure.text(box.x0, above, settings.plot_title or _title(spectrum), ha="left", va="bottom")
     if legend:
-        figure.legend(handles=legend, loc="lower right", ncols=len(legend), frameon=False,
-                      bbox_to_anchor=(1 - 0.3 * line / width, above - 0.35 * line / height),
-                      borderaxespad=0, borderpad=0.1, handlelength=1.0, handletextpad=0.4,
-                      columnspacing=1.0)
+        figure.legend(handles=legend, loc="lower right", ncols=len(legend), **LEGEND,
+                      bbox_to_anchor=(1 - 0.3 * line / width, above - 0.35 * line / height))
 
 
 def _title(spectrum: DynamicSpectrum) -> str:

@@ -20,13 +20,15 @@ from visds.dynspec.plots.colour import (
     colour_map,
     colour_norm,
     extension,
+    fraction_limit,
     robust_limits,
 )
-from visds.dynspec.plots.figure import Panel
+from visds.dynspec.plots.figure import LEGEND, Panel
 from visds.dynspec.plots.levels import Level
 from visds.dynspec.plots.marks import (
     mark_frequency_gaps,
     mark_gaps,
+    mark_missing,
     mark_scans,
     mark_times,
     outline_detections,
@@ -52,6 +54,7 @@ def draw_dynamic_spectrum(panel: Panel, spectrum: DynamicSpectrum, quantity: Qua
     axes = panel.axes
     check_held(quantity.name, quantity.polarization, spectrum)
     spectrum, legend = _masked(spectrum, quantity, settings)
+    spectrum = spectrum.select_polarizations(quantity.needed)
     spectrum = rebin_to_pixels(spectrum, time_axis, width=panel.width, height=panel.height,
                                resolution=settings.picture_resolution)
     spectrum = spectrum.select_times(np.argsort(spectrum.time, kind="stable"))
@@ -73,10 +76,15 @@ def draw_dynamic_spectrum(panel: Panel, spectrum: DynamicSpectrum, quantity: Qua
     if flagged.any():
         shade_cells(axes, x, y, flagged, FLAGGED)
         legend = [Patch(facecolor=FLAGGED, label="flagged"), *legend]
-    if quantity.kind == "fraction" and np.any(np.isnan(values) & ~flagged):
-        axes.set_facecolor(NOT_GIVEN)
-        legend.append(Patch(facecolor=NOT_GIVEN, edgecolor="#999999", linewidth=0.4,
-                            label="I < 5σ"))
+    faint = np.isnan(values) & ~flagged
+    if quantity.kind == "fraction" and faint.any():
+        shade_cells(axes, x, y, faint, NOT_GIVEN)
+        patch = Patch(facecolor=NOT_GIVEN, edgecolor="#999999", linewidth=0.4, label="I < 5σ")
+        if is_top:
+            legend.append(patch)
+        else:
+            # Above the colour bar, where no ticks of the panel above are in the way.
+            panel.bar.legend(handles=[patch], **LEGEND, loc="lower left", bbox_to_anchor=(0, 1.01))
     axes.set_ylim(y[0][0], y[1][-1])
     axes.set_ylabel(f"Frequency ({frequency_unit})")
     ends = float(norm.vmin), float(norm.vmax)
@@ -86,6 +94,7 @@ def draw_dynamic_spectrum(panel: Panel, spectrum: DynamicSpectrum, quantity: Qua
     if settings.invert_v and quantity.polarization == "V" and quantity.is_signed:
         panel.bar.invert_yaxis()
     mark_gaps(axes, time_axis, is_picture=True)
+    mark_missing(axes, time_axis, x)
     mark_frequency_gaps(axes, spectrum, scale)
     mark_scans(panel, time_axis, settings, is_picture=True, is_top=is_top)
     mark_times(axes, time_axis, settings.mark_time)
@@ -129,8 +138,7 @@ def _limits(quantity: Quantity, values: np.ndarray, unit: Unit,
             settings: PlotSettings) -> tuple[float, float]:
     low, high = robust_limits(values, is_signed=quantity.is_signed)
     if quantity.kind == "fraction":
-        round_limits = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0) if np.isfinite(values).any() else ()
-        high = next((limit for limit in round_limits if limit >= high), 100.0)
+        high = fraction_limit(values)
         low = -high
     level = chosen_level(settings.colour_limit, quantity)
     if level is None:

@@ -4,7 +4,7 @@ import contextlib
 import io
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -17,6 +17,9 @@ METADATA = {"png": {"Software": None},
             "pdf": {"CreationDate": None, "ModDate": None, "Creator": "visds", "Producer": None}}
 # Where a colour bar's label stands, in widths of the bar: the same in all panels.
 BAR_LABEL = 5.2
+# A legend that takes no more room than a line of text.
+LEGEND = {"frameon": False, "borderaxespad": 0, "borderpad": 0.1, "handlelength": 1.0,
+          "handletextpad": 0.4, "columnspacing": 1.0}
 
 
 class NotebookFigure(Figure):
@@ -66,7 +69,7 @@ def stacked_panels(width: float, heights: Sequence[float], *, label_size: float,
     """Return a figure of `width` with panels of `heights` (inches) above each other.
 
     The margins depend on the size of the letters only, so that panels and pictures line up;
-    the right one is wide if `has_bars`.
+    the right one is wide if `has_bars`. `fit_margins` widens them for long labels.
     """
     line = label_size * 1.25 / 72
     left, right, bar = 4.9 * line, (5.9 if has_bars else 1.2) * line, 0.8 * line
@@ -87,6 +90,41 @@ def stacked_panels(width: float, heights: Sequence[float], *, label_size: float,
         panels.append(Panel(axes, room, inner, size))
         high = low - space
     return figure, panels
+
+
+def fit_margins(panels: Sequence[Panel], label_size: float) -> list[Panel]:
+    """Widen the side margins where labels of axes and colour bars need it; return the panels anew.
+
+    To be called when all is drawn but the labels of the time axis.
+    """
+    figure = panels[0].axes.figure
+    width = figure.get_size_inches()[0]
+    line = label_size * 1.25 / 72
+    figure.draw_without_rendering()
+    left = max(0.0, 0.3 * line
+               - min(panel.axes.yaxis.get_tightbbox().x0 for panel in panels) / figure.dpi)
+    bars = [panel.bar for panel in panels if panel.bar.get_visible()]
+    # Labels of bars stand centred at the same place; the numbers must end before them.
+    right = max((_end_of_numbers(bar) / figure.dpi + 0.8 * line
+                 - bar.transAxes.transform((BAR_LABEL, 0.5))[0] / figure.dpi for bar in bars),
+                default=0.0)
+    right = max(0.0, right)
+    if not left and not right:
+        return list(panels)
+    for panel in panels:
+        box = panel.axes.get_position()
+        panel.axes.set_position([box.x0 + left / width, box.y0,
+                                 box.width - (left + right) / width, box.height])
+        box = panel.bar.get_position(original=True)
+        panel.bar.set_position([box.x0 - right / width, box.y0, box.width, box.height])
+        panel.bar.yaxis.set_label_coords(BAR_LABEL + right / width / box.width, 0.5)
+    return [replace(panel, width=panel.width - left - right) for panel in panels]
+
+
+def _end_of_numbers(bar: Axes) -> float:
+    """Return the right end in pixels of the numbers beside a drawn colour bar."""
+    return max((label.get_window_extent().x1 for label in bar.get_yticklabels()
+                if label.get_text()), default=0.0)
 
 
 def save_figure(figure: Figure, path: str | os.PathLike, resolution: int) -> None:

@@ -6,11 +6,12 @@ import numpy as np
 from astropy.table import Table
 from matplotlib.colors import Normalize
 
+from visds.core.errors import SettingsError
 from visds.core.quantities import Bin
 from visds.dynspec import binning
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
-from visds.dynspec.plots.cells import frequency_edges, time_edges
-from visds.dynspec.plots.colour import NOT_GIVEN, colour_map
+from visds.dynspec.plots.cells import frequency_edges
+from visds.dynspec.plots.colour import NOT_GIVEN, colour_map, extension, fraction_limit
 from visds.dynspec.plots.dynamic_spectrum import frequency_scale, unit_of
 from visds.dynspec.plots.figure import Panel
 from visds.dynspec.plots.marks import (
@@ -23,7 +24,7 @@ from visds.dynspec.plots.marks import (
 )
 from visds.dynspec.plots.quantity import Quantity, Unit
 from visds.dynspec.plots.settings import PlotSettings
-from visds.dynspec.plots.time_axis import TimeAxis
+from visds.dynspec.plots.time_axis import DAY, TimeAxis, cell_widths, run_ends
 
 COLOURS = {"I": "black", "V": "#0072b2", "Q": "#d55e00", "U": "#009e73", "RR": "#cc79a7",
            "LL": "#56b4e9", "XX": "#cc79a7", "YY": "#56b4e9"}
@@ -44,7 +45,9 @@ def draw_light_curve(panel: Panel, spectrum: DynamicSpectrum, quantity: Quantity
         If the spectrum does not hold the quantity.
     """
     axes = panel.axes
-    band = spectrum.sum_channels(binning.whole(len(spectrum.frequency)))
+    needed = (*quantity.needed, "V") if settings.colour_by_polarization else quantity.needed
+    band = spectrum.select_polarizations(needed).sum_channels(
+        binning.whole(len(spectrum.frequency)))
     band = band.select_times(np.argsort(band.time, kind="stable"))
     values = quantity.values(band)
     unit = unit_of(quantity, band, values, settings)
@@ -61,11 +64,11 @@ def draw_light_curve(panel: Panel, spectrum: DynamicSpectrum, quantity: Quantity
         extent.append(_extent(quantity, band, unit))
     by_polarization = (settings.colour_by_polarization and quantity.name == "I"
                        and "V" in band.polarizations)
-    _draw_points(panel, quantity, band, time_axis, unit, by_polarization=by_polarization)
     numbered = (detections is not None and settings.mark_detections
                 and any(is_found_in(search, quantity.polarization)
                         for search in detections["polarization"]))
     _finish(panel, quantity, unit, np.concatenate(extent), words, settings, numbered=numbered)
+    _draw_points(panel, quantity, band, time_axis, unit, by_polarization=by_polarization)
     mark_gaps(axes, time_axis, is_picture=False)
     mark_scans(panel, time_axis, settings, is_picture=False, is_top=is_top)
     mark_times(axes, time_axis, settings.mark_time)
@@ -174,11 +177,14 @@ def _draw_points(panel: Panel, quantity: Quantity, band: DynamicSpectrum, time_a
     if errors is not None:
         axes.errorbar(place, values, (errors * unit.factor)[:, 0], linestyle="none",
                       elinewidth=0.5, color="#888888" if by_polarization else colour, zorder=2)
-    left, right = time_edges(band, time_axis)
-    apart = np.flatnonzero((np.diff(band.scan) != 0) | (left[1:] - right[:-1] > 1e-6)) + 1
+    apart = np.flatnonzero(run_ends(band.time, cell_widths(band) / DAY, band.scan)) + 1
     axes.plot(np.insert(place, apart, np.nan), np.insert(values, apart, np.nan), linewidth=0.5,
               color="#888888" if by_polarization else colour, alpha=0.6, zorder=2.2)
     size = 2.6 if len(place) < 25 * panel.width else 1.8
+    if errors is not None and np.isfinite(errors).any():
+        # A marker larger than its error bar would hide it.
+        per_unit = 72 * panel.height / abs(np.subtract(*axes.get_ylim()))
+        size = float(np.clip(2 * np.nanmedian(errors * unit.factor) * per_unit, 1.2, size))
     if not by_polarization:
         axes.plot(place, values, linestyle="none", marker="o", markersize=size,
                   markeredgewidth=0, color=colour, zorder=2.5)
@@ -187,11 +193,13 @@ def _draw_points(panel: Panel, quantity: Quantity, band: DynamicSpectrum, time_a
     panel.bar.set_visible(True)
     fraction = Quantity("fraction", "V")
     percent = 100 * fraction.values(band)[:, 0]
+    limit = fraction_limit(percent)
     cells = axes.scatter(place, values, c=percent, s=12, linewidths=0.3,
-                         edgecolors="black", norm=Normalize(-100, 100), zorder=2.5,
+                         edgecolors="black", norm=Normalize(-limit, limit), zorder=2.5,
                          cmap=colour_map(fraction, None).with_extremes(bad=NOT_GIVEN),
                          plotnonfinite=True)
-    bar = axes.figure.colorbar(cells, cax=panel.bar)
+    bar = axes.figure.colorbar(cells, cax=panel.bar,
+                               extend=extension(percent, (-limit, limit)))
     bar.set_label("V/I (%), grey: I < 5σ" if np.isnan(percent).any() else "V/I (%)")
     bar.outline.set_linewidth(0.6)
 
@@ -203,7 +211,7 @@ def _extent(quantity: Quantity, spectrum: DynamicSpectrum, unit: Unit) -> np.nda
     values = values * unit.factor
     if errors is None:
         kept = values[np.isfinite(values)]
-        return np.append(kept, 0.0)
+        return kept if len(kept) else np.zeros(1)
     errors = errors * unit.factor
     good = np.isfinite(values) & np.isfinite(errors)
     values, errors = values[good], errors[good]
@@ -212,7 +220,23 @@ def _extent(quantity: Quantity, spectrum: DynamicSpectrum, unit: Unit) -> np.nda
     # A sample of very few visibilities must not squeeze all others.
     usual = errors <= 5 * np.median(errors)
     values, errors = values[usual], errors[usual]
-    return np.concatenate([values - errors, values + errors, [0.0]])
+    return np.concatenate([values - errors, values + errors])
+
+
+def _asked_range(quantity: Quantity, unit: Unit,
+                 settings: PlotSettings) -> tuple[float, float] | None:
+    """Return the ends of the vertical axis that the settings give to a quantity, if any."""
+    if quantity.kind != "flux":
+        return None
+    levels = [level for level in settings.flux_range if level.name == quantity.name] \
+        or [level for level in settings.flux_range if level.name is None]
+    if not levels:
+        return None
+    ends = [unit.convert(level) for level in levels]
+    if len(ends) != 2 or ends[0] >= ends[1]:
+        raise SettingsError(f"--flux-range needs a lower and an upper end for {quantity.name}, "
+                            f"e.g. 2.4Jy 2.6Jy or I=2.4Jy I=2.6Jy")
+    return ends[0], ends[1]
 
 
 def _finish(panel: Panel, quantity: Quantity, unit: Unit, extent: np.ndarray, words: str,
@@ -223,16 +247,22 @@ def _finish(panel: Panel, quantity: Quantity, unit: Unit, extent: np.ndarray, wo
              if level.name in (None, quantity.name) and quantity.kind == "flux"]
     places = [unit.convert(level) for level in marks]
     low, high = float(np.min([*extent, *places])), float(np.max([*extent, *places]))
+    if high - low >= max(abs(low), abs(high)) / 3 or high == low:
+        # Zero is shown unless the variations of a steady source would vanish beside its level.
+        low, high = min(low, 0.0), max(high, 0.0)
     size = (high - low) or 1.0
     # Room within the panel for the label above all points and detections' numbers below.
     line = settings.points * 1.4 / 72 / panel.height
     room = line / (1 - 2 * line) * size
     below, above = 0.06 * size + numbered * room, 0.06 * size + bool(words) * room
-    if settings.invert_v and quantity.polarization == "V":
-        axes.set_ylim(high + below, low - above)
-    else:
-        axes.set_ylim(low - below, high + above)
-    axes.axhline(0, color="#999999", linewidth=0.5, zorder=1)
+    is_inverted = settings.invert_v and quantity.polarization == "V"
+    ends = (high + below, low - above) if is_inverted else (low - below, high + above)
+    asked = _asked_range(quantity, unit, settings)
+    if asked is not None:
+        ends = asked[::-1] if is_inverted else asked
+    axes.set_ylim(*ends)
+    if min(ends) < 0 < max(ends):
+        axes.axhline(0, color="#999999", linewidth=0.5, zorder=1)
     for place in places:
         axes.axhline(place, color="black", linewidth=0.8, linestyle=(0, (4, 2)), zorder=1.2)
     axes.set_ylabel(f"{quantity.label} ({unit.label})" if unit.label else quantity.label)

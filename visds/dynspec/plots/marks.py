@@ -9,10 +9,10 @@ from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from visds.dynspec.plots.cells import frequency_gaps
+from visds.dynspec.plots.cells import Edges, frequency_gaps
 from visds.dynspec.plots.figure import Panel
 from visds.dynspec.plots.settings import PlotSettings
-from visds.dynspec.plots.time_axis import TimeAxis
+from visds.dynspec.plots.time_axis import SECONDS_BELOW, TimeAxis
 from visds.dynspec.universal_time import UniversalTime
 
 DETECTION = "#d81b60"
@@ -21,12 +21,21 @@ HATCH = {"facecolor": "white", "edgecolor": "#cccccc", "hatch": "/////", "linewi
          "zorder": 0.5}
 
 
-def label_times(panel: Panel, time_axis: TimeAxis, settings: PlotSettings) -> None:
-    """Set range, ticks and label of a panel's time axis."""
+# Room in points between the frame and the centre of the first and the last point.
+POINT_MARGIN = 3.0
+
+
+def label_times(panel: Panel, time_axis: TimeAxis, settings: PlotSettings, *,
+                has_points: bool = False) -> None:
+    """Set range, ticks and label of a panel's time axis; points at its ends get a small margin."""
     axes, points = panel.axes, settings.points
-    letters = 5 if time_axis.length > 600 else 8
+    letters = 5 if time_axis.length > SECONDS_BELOW else 8
     ticks = time_axis.ticks(panel.width, 0.62 * letters * points / 72)
-    axes.set_xlim(0, time_axis.length)
+    margin = 0.0
+    if has_points:
+        ends = time_axis.end_cells
+        margin = max(0.0, POINT_MARGIN / 72 * time_axis.length / panel.width - min(ends) / 2)
+    axes.set_xlim(-margin, time_axis.length + margin)
     axes.set_xticks(time_axis.place([tick.time for tick in ticks]),
                     [tick.label for tick in ticks], rotation=settings.tick_rotation)
     axes.set_xticks(time_axis.place(time_axis.minor_times(ticks)), minor=True)
@@ -34,7 +43,7 @@ def label_times(panel: Panel, time_axis: TimeAxis, settings: PlotSettings) -> No
 
 
 def mark_gaps(axes: Axes, time_axis: TimeAxis, *, is_picture: bool) -> None:
-    """Leave gaps in time blank: hatched to scale in pictures, with break marks if shortened."""
+    """Leave long gaps in time blank: hatched in pictures if to scale, else with break marks."""
     for before, after in itertools.pairwise(time_axis.runs):
         low, high = time_axis.place([before.stop, after.start])
         if high <= low:
@@ -50,6 +59,14 @@ def mark_gaps(axes: Axes, time_axis: TimeAxis, *, is_picture: bool) -> None:
             axes.plot([low, high], [y, y], transform=axes.get_xaxis_transform(), color="black",
                       linestyle="none", marker=[(-0.4, -1), (0.4, 1)], markersize=5,
                       markeredgewidth=0.6, zorder=6, clip_on=False)
+
+
+def mark_missing(axes: Axes, time_axis: TimeAxis, x: Edges) -> None:
+    """Hatch missing integrations within runs, between cells with edges `x` (T)."""
+    ends = [float(time_axis.place(run.stop)) for run in time_axis.runs]
+    for low, high in zip(x[1][:-1], x[0][1:], strict=True):
+        if high > low and not any(low - 1e-6 <= end <= high + 1e-6 for end in ends):
+            axes.axvspan(float(low), float(high), **HATCH)
 
 
 def mark_frequency_gaps(axes: Axes, spectrum, scale: float) -> None:

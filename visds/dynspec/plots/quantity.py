@@ -1,6 +1,7 @@
 """What a picture shows: a quantity of a dynamic spectrum by its name, its values and its unit."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +57,13 @@ class Quantity:
         """Whether zero is the middle of its scale."""
         return self.kind in ("fraction", "imaginary", "snr") or self.polarization in ("Q", "U", "V")
 
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The Stokes parameters that it is made of."""
+        if self.polarization in HANDS:
+            return ("I", "V") if self.polarization in ("RR", "LL") else ("I", "Q")
+        return ("I", self.polarization) if self.kind == "fraction" else (self.polarization,)
+
     def values(self, spectrum: DynamicSpectrum) -> np.ndarray:
         """Return the values (T,F): Jy, a fraction or a ratio; NaN where flagged or not given.
 
@@ -97,6 +105,13 @@ def quantity(text: str) -> Quantity:
     elif re.fullmatch(r"[QUV]/I", text):
         return Quantity("fraction", text[0])
     raise SettingsError(f"'{text}' is not a quantity, which is {SYNTAX}")
+
+
+def check_plot(name: str, held: Sequence[str]) -> None:
+    """Raise SettingsError if a plot needs a polarization that will not be there."""
+    if name not in ("lightcurve", "overview") and quantity(name).polarization not in held:
+        raise SettingsError(f"--plots: '{name}' needs {quantity(name).polarization}; there will be "
+                            f"{', '.join(held)}")
 
 
 def check_held(name: str, polarization: str, spectrum: DynamicSpectrum) -> None:

@@ -177,6 +177,10 @@ class PlotSettings:
     curve_bin: Any = setting(
         "auto", "bin of the light curve: auto (wider where the S/N is poor), none, a duration "
         "or a count of integrations", parse=_curve_bin, metavar="BIN")
+    flux_range: tuple[Level, ...] = setting(
+        None, "lower and upper end of the flux axis of light curves, e.g. 2.4Jy 2.6Jy (all "
+        "curves) or V=-3mJy V=3mJy (default: from the data)", parse=_level, many=True,
+        metavar="LEVEL")
     colour_by_polarization: bool = setting(False, "colour the light curve of I by V/I")
     mark_time: tuple[UniversalTime, ...] = setting(
         None, f"draw vertical lines at these times in UTC, e.g. {TIME_SYNTAX}",

@@ -16,11 +16,14 @@ STEPS = np.array([1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10
                   864000])
 UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": DAY}
 BREAK = 0.025  # width of a shortened gap as a fraction of the time that holds data
+SECONDS_BELOW = 600.0  # s: shorter axes have labels with seconds
+LONG_GAP = 3.01  # times the usual spacing: a run ends there; rounded times may make 3 a bit more
+SPARSE = 10.0  # times the integration: samples spaced wider do not stand for the time between
 
 
 @dataclass(frozen=True)
 class Run:
-    """Integrations without a gap: first and last edge (MJD of the axis) and the scan's number."""
+    """Integrations without a long gap: both edges (MJD of the axis) and the scan's number."""
 
     start: float
     stop: float
@@ -33,6 +36,7 @@ class Tick:
 
     time: float
     label: str
+    step: float = 60.0
 
 
 class TimeAxis:
@@ -55,6 +59,8 @@ class TimeAxis:
         In order of time.
     breaks : list of pairs
         The shortened gaps, as coordinates of their two sides.
+    end_cells : pair of float
+        The drawn widths in s of the first and the last integration.
 
     Raises
     ------
@@ -68,10 +74,12 @@ class TimeAxis:
             raise SettingsError("times at the barycentre are not known for this spectrum")
         self.kind = kind
         order = np.argsort(spectrum.time, kind="stable")
+        widths = cell_widths(spectrum)[order]
+        self.end_cells = float(widths[0]), float(widths[-1])
         self._utc = spectrum.time[order]
         self._shift = (spectrum.time_barycentre - spectrum.time)[order]
         time = self.from_utc(self._utc)
-        self.runs = _runs(time, spectrum.integration[order] / DAY, spectrum.scan[order])
+        self.runs = _runs(time, widths / DAY, spectrum.scan[order])
         self.start, self.stop = self.runs[0].start, max(run.stop for run in self.runs)
         self._day = np.floor(self.start)
         length = self.stop - self.start
@@ -112,28 +120,65 @@ class TimeAxis:
     def ticks(self, inches: float, label_inches: float) -> list[Tick]:
         """Return the ticks for an axis of `inches` whose labels are some `label_inches` wide.
 
-        Ticks have one step, the finest for which no two labels touch. Where gaps are shortened
-        and runs too short for two labels, each run gets its roundest time instead, if there is
-        room for it.
+        Ticks have one step, the finest for which no two labels touch. A panel between shortened
+        gaps that is too short for two of them gets two times of a finer step, or else its
+        roundest time, if there is room.
         """
         room = 1.6 * label_inches * self.length / inches
         steps = STEPS if self.kind != "elapsed" else _elapsed_steps(UNITS[self.unit])
-        spans = [(run.start, run.stop) for run in self.runs] if self.breaks \
-            else [(self.start, self.stop)]
-        step = next((s for s in steps if s >= room), steps[-1])
-        if max(stop - start for start, stop in spans) * DAY >= 2 * step:
-            times = np.concatenate([self._multiples(step, *span) for span in spans])
-            labelled = [(time, step) for time in times]
-        else:
-            labelled = [self._roundest(steps, *span) for span in spans]
+        usual = float(next((s for s in steps if s >= room), steps[-1]))
         ticks: list[Tick] = []
         last = dated = -np.inf
-        for time, step in labelled:
-            place = float(self.place(np.clip(time, self.start, self.stop)))
-            if place - last >= room:
-                ticks.append(Tick(time, self._tick_label(time, step, dated)))
-                last, dated = place, np.floor(time + 1e-9)
+        for start, stop in self._panels():
+            for time, step in self._labelled(start, stop, steps, usual, room, last):
+                ticks.append(Tick(time, self._tick_label(time, step, dated), usual))
+                last, dated = float(self._within(time)), np.floor(time + 1e-9)
+        if not ticks:
+            # Shorter than any step: the beginning alone.
+            ticks = [Tick(self.start, self._tick_label(self.start, float(steps[0]), dated), usual)]
         return ticks
+
+    def _panels(self) -> list[tuple[float, float]]:
+        """Return the two ends (MJD) of every stretch of the axis between shortened gaps."""
+        sides = [self.start]
+        for before, after in itertools.pairwise(self.runs):
+            if tuple(self.place([before.stop, after.start])) in self.breaks:
+                sides += [before.stop, after.start]
+        sides.append(self.stop)
+        return list(zip(sides[::2], sides[1::2], strict=True))
+
+    def _within(self, time: np.ndarray | float) -> np.ndarray:
+        return self.place(np.clip(time, self.start, self.stop))
+
+    def _labelled(self, start: float, stop: float, steps: np.ndarray, usual: float, room: float,
+                  last: float) -> list[tuple[float, float]]:
+        """Return the times of a panel to label, and their step, `room` away from place `last`.
+
+        Multiples of the `usual` step if two fit, else two of a finer one, else the roundest time.
+        """
+        single: list[tuple[float, float]] = []
+        for step in steps[::-1]:
+            # On a long axis room is that of minutes, and seconds not worth a second label.
+            has_wide_labels = step < 60 and self.length > SECONDS_BELOW
+            if has_wide_labels and (single or step < 1):
+                break
+            least = room * (1.5 if has_wide_labels else 1.0 if step == usual else 0.75)
+            kept = self._apart(self._multiples(step, start, stop), least, last)
+            if kept and not single:
+                single = [(kept[len(kept) // 2], float(step))]
+            if len(kept) >= 2 and step <= usual:
+                return [(time, float(step)) for time in kept]
+        return single
+
+    def _apart(self, times: np.ndarray, least: float, last: float) -> list[float]:
+        """Return those of the times that lie `least` apart on the axis and from place `last`."""
+        kept: list[float] = []
+        for time in times:
+            place = float(self._within(time))
+            if place - last >= least:
+                kept.append(float(time))
+                last = place
+        return kept
 
     def _multiples(self, step: float, start: float, stop: float) -> np.ndarray:
         """Return the times (MJD) from start to stop that are multiples of a step in s."""
@@ -142,26 +187,14 @@ class TimeAxis:
         last = np.floor((stop - zero) * DAY / step + 1e-6)
         return zero + np.arange(first, last + 1) * step / DAY
 
-    def _roundest(self, steps: np.ndarray, start: float, stop: float) -> tuple[float, float]:
-        """Return the time within a run that is the multiple of the longest step, and that step."""
-        for step in steps[::-1]:
-            times = self._multiples(step, start, stop)
-            if len(times):
-                return float(times[len(times) // 2]), float(step)
-        return start, float(steps[0])
-
     def minor_times(self, ticks: Sequence[Tick]) -> np.ndarray:
         """Return times between the labelled ticks, within runs, for unlabelled ticks."""
         if len(ticks) < 2:
             return np.array([])
-        step = np.min(np.diff([tick.time for tick in ticks])) * DAY
+        step = ticks[0].step
         parts = {1: 5, 2: 4, 5: 5, 15: 3, 3: 3, 6: 6}.get(_leading(step), 5)
         fine = step / parts / DAY
-        zero = ticks[0].time
-        times = [zero + fine * np.arange(np.ceil((run.start - zero) / fine),
-                                         np.floor((run.stop - zero) / fine) + 1)
-                 for run in self.runs]
-        return np.concatenate(times)
+        return np.concatenate([self._multiples(fine * DAY, *panel) for panel in self._panels()])
 
     def _tick_label(self, time: float, step: float, dated: float) -> str:
         if self.kind == "elapsed":
@@ -190,12 +223,45 @@ class TimeAxis:
         self._time_knots, self._place_knots = np.array(times), np.array(places) * DAY
 
 
+def cell_widths(spectrum: DynamicSpectrum) -> np.ndarray:
+    """Return the widths in s (T) at which the integrations of a spectrum are drawn.
+
+    An integration is as wide as it is long. Where a scan's integrations are regularly spaced
+    wider than they are long, as where a correlator idles or samples were thinned out, each is
+    widened about its centre by the usual ratio of the two, so that dead time within a scan leaves
+    no stripes. Beyond a ratio of 10 the samples do not stand for the time between: they keep
+    their length.
+    """
+    widths = np.array(spectrum.integration, float)
+    for scan in np.unique(spectrum.scan):
+        member = np.flatnonzero(spectrum.scan == scan)
+        member = member[np.argsort(spectrum.time[member], kind="stable")]
+        if len(member) < 2:
+            continue
+        length = widths[member]
+        ratio = np.diff(spectrum.time[member]) * DAY / ((length[1:] + length[:-1]) / 2)
+        usual = float(np.quantile(ratio, 0.5, method="lower"))
+        # Recorded lengths and spacings differ a little.
+        if 1.5 < usual <= SPARSE:
+            widths[member] *= usual
+    return widths
+
+
+def run_ends(time: np.ndarray, width: np.ndarray, scan: np.ndarray) -> np.ndarray:
+    """Return where (T-1) a run of ordered times (T, d) with drawn widths (T, d) ends.
+
+    That is at the end of a scan, and at gaps longer than three times the usual spacing.
+    """
+    long = np.diff(time) > LONG_GAP * (width[1:] + width[:-1]) / 2
+    return long | (np.diff(scan) != 0)
+
+
 def _runs(time: np.ndarray, width: np.ndarray, scan: np.ndarray) -> list[Run]:
-    """Return the runs of ordered times (T, MJD) with widths (T, d)."""
+    """Return the runs of ordered times (T, MJD) with drawn widths (T, d)."""
     start, stop = time - width / 2, time + width / 2
     # Recorded lengths and spacings differ a little; less than half an integration is no gap.
     gap = start[1:] - stop[:-1] > 0.5 * np.minimum(width[1:], width[:-1])
-    first = np.append(0, np.flatnonzero(gap | (np.diff(scan) != 0)) + 1)
+    first = np.append(0, np.flatnonzero(run_ends(time, width, scan)) + 1)
     last = np.append(first[1:], len(time)) - 1
     runs: list[Run] = []
     for i, j in zip(first, last, strict=True):
