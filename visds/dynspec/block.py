@@ -17,8 +17,8 @@ def make_block(slabs: Iterable[VisibilityChunk], target: Direction, stokes: tupl
     """Return the dynamic spectrum of a chunk, turned to a target, from its slabs.
 
     `correlations` are those to use; `stokes` what to make of them. Arrival times are left NaN:
-    they are set when blocks are stitched. `meta` holds the visibilities counted by flag byte and
-    the longest baseline.
+    they are set when blocks are stitched. `meta` holds the visibilities counted by flag byte, the
+    longest baseline and how many baselines occur more than once at a time.
     """
     parts = []
     flag_counts = np.zeros(256, np.int64)
@@ -47,7 +47,8 @@ def make_block(slabs: Iterable[VisibilityChunk], target: Direction, stokes: tupl
         polarizations=stokes, parallel_hands=parallel_hands(correlations),
         meta={"flag_counts": {str(byte): int(number) for byte, number in enumerate(flag_counts)
                               if number},
-              "longest_baseline_m": longest},
+              "longest_baseline_m": longest,
+              "repeated_baselines": len(chunk.antennas) - len(np.unique(chunk.antennas, axis=0))},
         **{name: values[:, order] for name, values in made.cells.items()})
 
 

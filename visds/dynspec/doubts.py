@@ -23,6 +23,11 @@ def doubts(spectrum: DynamicSpectrum, detections: Table,
         lines.append(f"formal errors (from the weights) are {1 / scale:.3g} times those from the "
                      "scatter across baselines: the weights have another scale, or sources are "
                      "left in the field; sigma follows the scatter")
+    repeated = spectrum.meta.get("repeated_baselines", 0)
+    if repeated:
+        lines.append(f"{repeated} baselines occur more than once at a time: all rows are averaged; "
+                     "if some are copies the errors are too small, if they are of other feeds or "
+                     "subarrays the flux density is wrong")
     for label, value in imaginary_scatter.items():
         if not _passes(value):
             lines.append(

@@ -41,6 +41,7 @@ def stitch(blocks: Iterable[Callable[[], DynamicSpectrum]], axes: Axes,
     result: dict[str, np.ndarray] | None = None
     counts: dict[int, int] = {}
     longest = 0.0
+    repeated = 0
     first = None
     for read in blocks:
         block = read()
@@ -60,12 +61,14 @@ def stitch(blocks: Iterable[Callable[[], DynamicSpectrum]], axes: Axes,
         for byte, number in block.meta["flag_counts"].items():
             counts[int(byte)] = counts.get(int(byte), 0) + number
         longest = max(longest, block.meta["longest_baseline_m"])
+        repeated = max(repeated, block.meta.get("repeated_baselines", 0))
     if first is None:
         raise ValueError("there are no blocks to stitch")
     spectrum = DynamicSpectrum(
         **vars(axes), time_barycentre=np.full(len(axes.time), np.nan), **result,
         polarizations=first.polarizations, parallel_hands=first.parallel_hands,
-        meta=meta | {"flag_statistics": flag_statistics(counts), "longest_baseline_m": longest})
+        meta=meta | {"flag_statistics": flag_statistics(counts), "longest_baseline_m": longest,
+                     "repeated_baselines": repeated})
     return spectrum.replace(
         meta=spectrum.meta | {"weight_scale": spectrum.measured_weight_scale()})
 

@@ -83,8 +83,8 @@ def draw_dynamic_spectrum(panel: Panel, spectrum: DynamicSpectrum, quantity: Qua
         if is_top:
             legend.append(patch)
         else:
-            # Above the colour bar, where no ticks of the panel above are in the way.
-            panel.bar.legend(handles=[patch], **LEGEND, loc="lower left", bbox_to_anchor=(0, 1.01))
+            # Below the colour bar and its last number, where the curves leave room.
+            panel.bar.legend(handles=[patch], **LEGEND, loc="upper left", bbox_to_anchor=(0, -0.07))
     axes.set_ylim(y[0][0], y[1][-1])
     axes.set_ylabel(f"Frequency ({frequency_unit})")
     ends = float(norm.vmin), float(norm.vmax)
