@@ -7,8 +7,9 @@ from visds.core.sky import Direction
 from visds.dynspec.block import make_block
 from visds.dynspec.stitch import common_axes, stitch
 from visds.visibility.measurement_set import MeasurementSet
-from visds.visibility.plan import ReadSettings, plan_chunks
+from visds.visibility.plan import plan_chunks
 from visds.visibility.read import ChunkReader
+from visds.visibility.selection import ReadSettings
 
 
 def read_settings(*options) -> ReadSettings:

@@ -10,7 +10,7 @@ from visds.crossmatch.settings import MatchSettings, julian_year
 from visds.dynspec.detection.detect import DetectSettings
 from visds.dynspec.flag_settings import FlagSettings
 from visds.dynspec.plots.settings import PlotSettings
-from visds.visibility.plan import ReadSettings
+from visds.visibility.selection import ReadSettings
 
 
 def _checked(parse):
