@@ -40,13 +40,10 @@ def test_a_bin_of_one_changes_nothing():
     made = spectrum(flagged_chunk())
     for again in (made.rebin(time=1), made.rebin(channel=1), made.rebin(1, 1), made.rebin()):
         for name, spec in DynamicSpectrum.array_specs().items():
-            if name in ("time_barycentre", "sum_w2v", "sum_w2v2", "sum_w2_cross"):
+            if name == "time_barycentre":
                 continue
             np.testing.assert_allclose(getattr(again, name), getattr(made, name), rtol=1e-15,
                                        err_msg=f"{name} ({spec.axes})")
-        for name in ("flux_density", "residual", "sigma_formal", "sigma_empirical", "covariance"):
-            np.testing.assert_allclose(getattr(again, name), getattr(made, name), rtol=1e-7,
-                                       atol=1e-12, err_msg=name)
 
 
 @pytest.mark.parametrize(("time", "channel"), [(3, 2), (5, 4), (100, 100), ("30s", "4MHz"),
@@ -174,6 +171,9 @@ def test_the_formal_error_stands_in_where_fewer_than_ten_visibilities_are():
     for B, name in ((9, "sigma_formal"), (10, "sigma_empirical")):
         made = spectrum(chunk(("RR", "LL"), np.ones((B, 2)), T=3))
         np.testing.assert_array_equal(made.sigma, getattr(made, name))
+        uncalibrated = made.replace(meta={"weights_calibrated": False}).sigma
+        np.testing.assert_array_equal(
+            uncalibrated, made.sigma_empirical if B == 10 else np.full(made.sigma.shape, np.nan))
 
 
 def test_few_baselines_have_formal_errors_on_the_scale_of_the_scatter():

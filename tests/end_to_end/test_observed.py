@@ -217,6 +217,17 @@ def test_evlas_two_windows_are_stitched_ascending_and_the_interval_doubted(progr
         part = made.select_channels(np.arange(128)[channels]).select_times([1, 2, 8])
         reference.assert_same(part, samples, [[samples.times[t]] for t in (4, 5, 16)],
                               [[k] for k in np.argsort(samples.frequency)])
+        dump = np.abs(samples.times[:, None] / 86400 - made.time).argmin(axis=1)
+        for t in range(9):
+            for place in (0, 31, 63):
+                k = np.argsort(samples.frequency)[place]
+                expected = reference.estimate(samples, samples.times[dump == t], [k])
+                cell = t, channels.start + place
+                np.testing.assert_array_equal(made.count[cell], expected.count)
+                np.testing.assert_allclose(made.flux_density[cell], expected.flux_density,
+                                           rtol=1e-6, atol=1e-10)
+                np.testing.assert_allclose(made.sigma_empirical[cell], expected.sigma_empirical,
+                                           rtol=1e-6)
 
 
 # ---- Others ----------------------------------------------------------------------------------

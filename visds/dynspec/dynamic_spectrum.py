@@ -232,6 +232,8 @@ class DynamicSpectrum(Record):
 
     def sum_times(self, groups: binning.Groups) -> "DynamicSpectrum":
         """Return the spectrum with the integrations of each group summed into one."""
+        if np.all(groups.length == 1):
+            return self
         length = groups.sum(self.integration, 0)
         changes = self._summed(groups, axis=0)
         for name in ("time", "time_barycentre"):
@@ -242,6 +244,8 @@ class DynamicSpectrum(Record):
 
     def sum_channels(self, groups: binning.Groups) -> "DynamicSpectrum":
         """Return the spectrum with the channels of each group summed into one."""
+        if np.all(groups.length == 1):
+            return self
         width = groups.sum(self.channel_width, 0)
         return self.replace(frequency=groups.sum(self.frequency * self.channel_width, 0) / width,
                             channel_width=width,
