@@ -12,7 +12,8 @@ import tempfile
 from pathlib import Path
 
 _MODULES = ("visds.dynspec.average", "visds.dynspec.flag", "visds.dynspec.detection.matched_filter",
-            "visds.visibility.sky_model.predict")
+            "visds.visibility.read", "visds.visibility.sky_model.predict",
+            "visds.visibility.tiled_column")
 _PACKAGE = Path(__file__).parents[1]
 
 

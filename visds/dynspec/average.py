@@ -13,7 +13,6 @@ block has a flag, the sums of the weights are the same for all channels and adde
 at constant distances, or the compiler would have to suspect that they overlap.
 """
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -61,17 +60,24 @@ class PairSums:
     flag_counts: np.ndarray
 
 
-def joined(parts: Sequence[PairSums]) -> PairSums:
-    """Return the sums of consecutive parts of a chunk as one, along the time axis."""
-    fields = [field.name for field in dataclasses.fields(PairSums) if field.name != "flag_counts"]
-    return PairSums(flag_counts=sum(part.flag_counts for part in parts),
-                    **{name: np.concatenate([getattr(part, name) for part in parts])
-                       for name in fields})
+@dataclass(frozen=True, eq=False)
+class RawSums:
+    """Sums as the kernel leaves them; see `pair_sums`."""
+
+    values: np.ndarray
+    left_out: np.ndarray
+    flag_counts: np.ndarray
 
 
 def average(visibility: np.ndarray, flags: np.ndarray, weight: np.ndarray, pairs: np.ndarray,
             path: np.ndarray | None, frequency: np.ndarray) -> PairSums:
-    """Return the sums over baselines of visibilities turned to a target.
+    """Return the sums over baselines of visibilities turned to a target; see `sum_up`."""
+    return pair_sums([sum_up(visibility, flags, weight, pairs, path, frequency)])
+
+
+def sum_up(visibility: np.ndarray, flags: np.ndarray, weight: np.ndarray, pairs: np.ndarray,
+           path: np.ndarray | None, frequency: np.ndarray) -> RawSums:
+    """Sum visibilities over baselines, turned to a target.
 
     Parameters
     ----------
@@ -102,20 +108,26 @@ def average(visibility: np.ndarray, flags: np.ndarray, weight: np.ndarray, pairs
     paths = np.zeros((0, B)) if path is None else np.ascontiguousarray(path, np.float64)
     wavenumber = np.asarray(frequency, np.float64) / LIGHT_SPEED
     pairs = np.ascontiguousarray(pairs, np.int64)
-    sums = np.empty((T, len(pairs), _SUMS, F))
-    left_out = np.zeros((T, len(pairs), F), np.uint8)
-    flag_counts = np.zeros(256, np.int64)
+    sums = RawSums(np.empty((T, len(pairs), _SUMS, F)), np.zeros((T, len(pairs), F), np.uint8),
+                   np.zeros(256, np.int64))
     weights = np.ascontiguousarray(weight, np.float32).reshape(T, B, -1)
-    accumulate(lanes, bits, weights, pairs, paths, wavenumber, sums, left_out, flag_counts)
+    accumulate(lanes, bits, weights, pairs, paths, wavenumber, sums.values, sums.left_out,
+               sums.flag_counts)
+    return sums
+
+
+def pair_sums(parts: Sequence[RawSums]) -> PairSums:
+    """Return the sums of consecutive parts of a chunk as one, along the time axis."""
     # From (T,N,sums,F) to (sums,T,F,N).
-    sums = np.moveaxis(sums, (2, 3), (0, 2))
+    sums = np.moveaxis(np.concatenate([part.values for part in parts]), (2, 3), (0, 2))
+    left_out = np.concatenate([part.left_out for part in parts])
     first = np.moveaxis(sums[_WV:_W2V:2] + 1j * sums[_WV + 1:_W2V:2], 0, -1)
     second = np.moveaxis(sums[_W2V:_W2V2:2] + 1j * sums[_W2V + 1:_W2V2:2], 0, -1)
     return PairSums(sum_w=sums[_W], sum_wv=first, sum_w2=sums[_W2], sum_w2v=second,
                     sum_w2v2=np.moveaxis(sums[_W2V2:_PRODUCT], 0, -1),
                     sum_w2_product=sums[_PRODUCT], sum_w2_covariance=sums[_COVARIANCE],
                     count=sums[_COUNT].astype(np.int64), flags=np.swapaxes(left_out, 1, 2),
-                    flag_counts=flag_counts)
+                    flag_counts=sum(part.flag_counts for part in parts))
 
 
 @vector_kernel
@@ -297,7 +309,7 @@ def _add_weights(weights, covariances, sums, width):
          int64[::1]),
     cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def accumulate(lanes, bits, weight, pairs, path, wavenumber, out, left_out, flag_counts):
-    """Sum the visibilities of a chunk over baselines; see `average`.
+    """Sum the visibilities of a chunk over baselines; see `sum_up`.
 
     `lanes` (T,B,F*P*2) are real and imaginary parts, `bits` (T,B,F*P) their flags, `weight`
     (T,B,F*P) or (T,B,P); `path` (T or 0,B) in m; `wavenumber` (F) in turns per m. Rows are read

@@ -6,7 +6,7 @@ import numpy as np
 
 from visds.core.polarization import pairs_of, parallel_hands
 from visds.core.sky import Direction, direction_cosines
-from visds.dynspec.average import average, joined
+from visds.dynspec.average import pair_sums, sum_up
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.stokes import form_stokes
 from visds.visibility.chunk import VisibilityChunk
@@ -20,21 +20,19 @@ def make_block(slabs: Iterable[VisibilityChunk], target: Direction, stokes: tupl
     they are set when blocks are stitched. `meta` holds the visibilities counted by flag byte, the
     longest baseline and how many baselines occur more than once at a time.
     """
-    parts = []
-    flag_counts = np.zeros(256, np.int64)
+    parts, raw = [], []
     longest = 0.0
     for chunk in slabs:
         used = tuple(name if name in correlations else "" for name in chunk.correlations)
         pairs = pairs_of(used)
         places = np.array([[used.index(label) for label in pair.correlations] for pair in pairs])
-        sums = average(chunk.visibility, chunk.flags, chunk.weight, places,
-                       path_to(target, chunk), chunk.frequency)
-        parts.append((chunk.time, chunk.integration, chunk.feed_angle, sums))
-        flag_counts += sums.flag_counts
+        raw.append(sum_up(chunk.visibility, chunk.flags, chunk.weight, places,
+                          path_to(target, chunk), chunk.frequency))
+        parts.append((chunk.time, chunk.integration, chunk.feed_angle))
         longest = max(longest, float(np.hypot(chunk.uvw[..., 0], chunk.uvw[..., 1]).max()))
-    time, integration, feed_angle = (np.concatenate(values) for values in
-                                     list(zip(*parts, strict=True))[:3])
-    made = form_stokes(joined([part[3] for part in parts]), pairs, stokes, feed_angle)
+    time, integration, feed_angle = map(np.concatenate, zip(*parts, strict=True))
+    sums = pair_sums(raw)
+    made = form_stokes(sums, pairs, stokes, feed_angle)
     order = np.argsort(chunk.frequency, kind="stable")
     F, T = len(order), len(time)
     return DynamicSpectrum(
@@ -45,7 +43,7 @@ def make_block(slabs: Iterable[VisibilityChunk], target: Direction, stokes: tupl
         sum_w2_cross=made.sum_w2_cross[:, order],
         sum_w2_covariance=made.sum_w2_covariance[:, order],
         polarizations=stokes, parallel_hands=parallel_hands(correlations),
-        meta={"flag_counts": {str(byte): int(number) for byte, number in enumerate(flag_counts)
+        meta={"flag_counts": {str(byte): int(number) for byte, number in enumerate(sums.flag_counts)
                               if number},
               "longest_baseline_m": longest,
               "repeated_baselines": len(chunk.antennas) - len(np.unique(chunk.antennas, axis=0))},

@@ -16,6 +16,7 @@ from casacore import tables
 from visds.core.errors import MeasurementSetError
 from visds.core.polarization import CORRELATIONS
 from visds.core.sky import FRAMES, Direction
+from visds.visibility.tiled_column import TiledColumn
 
 SUBTABLES = ("ANTENNA", "DATA_DESCRIPTION", "FIELD", "OBSERVATION", "POLARIZATION",
              "SPECTRAL_WINDOW")
@@ -23,6 +24,8 @@ COLUMNS = ("ANTENNA1", "ANTENNA2", "DATA_DESC_ID", "FIELD_ID", "FLAG", "FLAG_ROW
            "SCAN_NUMBER", "TIME", "UVW", "WEIGHT")
 FREQUENCY_FRAMES = ("REST", "LSRK", "LSRD", "BARY", "GEO", "TOPO", "GALACTO", "LGROUP", "CMB")
 _ROWS_AT_ONCE = 1_000_000
+_TILED_TYPES = {"boolean": np.dtype(bool), "complex": np.dtype(np.complex64),
+                "float": np.dtype(np.float32), "double": np.dtype(np.float64)}
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,7 @@ class MeasurementSet:
         if not (Path(path) / "table.dat").is_file():
             raise MeasurementSetError(f"{path} is not a measurement set: it has no table.dat")
         self._main = self._open()
+        self._tiled: dict[str, TiledColumn | None] = {}
         names = self._main.colnames()
         for name in COLUMNS:
             if name not in names:
@@ -247,20 +251,34 @@ class MeasurementSet:
                     return values
                 out[...] = values
                 return out
+            tiled = self._tiled_column(column)
             if out is None:
-                parts = [self._main.getcol(column, first, number)
-                         for first, number in _joined(start, length)]
-                return parts[0] if len(parts) == 1 else np.concatenate(parts)
+                if tiled is None:
+                    parts = [self._main.getcol(column, first, number)
+                             for first, number in _joined(start, length)]
+                    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+                out = np.empty((int(np.sum(length)), *tiled.cell), tiled.dtype)
             filled = 0
             for first, number in _joined(start, length):
-                self._main.getcolnp(column, out[filled:filled + number], first, number)
+                part = out[filled:filled + number]
+                if tiled is None:
+                    self._main.getcolnp(column, part, first, number)
+                else:
+                    tiled.read(first, part)
                 filled += number
             return out
-        except (RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise MeasurementSetError(
                 f"{self.path}: column {column}, rows {int(start[0])} to "
                 f"{int(start[-1] + length[-1]) - 1} cannot be read: {reason}") from error
+
+    def _tiled_column(self, column: str) -> TiledColumn | None:
+        if column not in self._tiled:
+            dtype = _TILED_TYPES.get(self._main.coldatatype(column))
+            self._tiled[column] = None if dtype is None else TiledColumn.find(
+                self.path, self._main.getdminfo(), column, dtype, self._main.nrows())
+        return self._tiled[column]
 
     def _open(self, subtable: str = ""):
         path = os.path.join(self.path, subtable) if subtable else self.path

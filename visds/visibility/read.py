@@ -9,10 +9,13 @@ import queue
 import threading
 from collections.abc import Iterator
 
+import numba
 import numpy as np
+from numba import int64, uint8, void
 
 from visds.core.flags import Flag
 from visds.core.sky import LIGHT_SPEED, Direction, parallactic_angle
+from visds.core.vector import given
 from visds.visibility.chunk import VisibilityChunk
 from visds.visibility.measurement_set import MeasurementSet
 from visds.visibility.plan import ChunkTask, Source
@@ -62,6 +65,7 @@ class ChunkReader:
         # Runs are in the order of time, so each integration is a range of rows and of runs.
         self._row_time = np.repeat(task.run_integration, task.run_length)
         self._cross = first != second
+        self._row_flag = measurement_set.rows("FLAG_ROW", *runs) & self._cross
         self.antennas, self._row_baseline = _grid(first, second, self._row_time, self._cross)
         T, B = self.shape[:2]
         self._in_order = len(self._cross) == T * B and bool(self._cross.all()) and np.array_equal(
@@ -103,21 +107,25 @@ class ChunkReader:
         source = self._task.source
         rows = slice(*np.searchsorted(self._row_time, (begin, end)))
         run = slice(*np.searchsorted(self._task.run_integration, (begin, end)))
-        place_t = self._row_time[rows] - begin
-        place_b = self._row_baseline[rows]
-        cross = self._cross[rows]
         runs = (self._task.run_start[run], self._task.run_length[run])
-        read = self._read_in_order if self._in_order else self._read_scattered
-        read(arrays, runs, place_t, place_b, cross)
-        flagged = self._set.rows("FLAG_ROW", *runs) & cross
-        if flagged.any():
-            arrays["flags"][place_t[flagged], place_b[flagged]] |= np.uint8(Flag.MEASUREMENT_SET)
+        B = len(self.antennas)
+        place = np.where(self._cross[rows],
+                         (self._row_time[rows] - begin) * B + self._row_baseline[rows], -1)
+        if self._in_order:
+            self._read_in_order(arrays, runs)
+        else:
+            self._scatter(arrays, runs, place)
+        if source.weights == "flat":
+            arrays["weight"][...] = (arrays["flags"][:, :, :1] & Flag.ABSENT) == 0
+        flagged = place[self._row_flag[rows]]
+        arrays["flags"].reshape((end - begin) * B, -1)[flagged] |= np.uint8(Flag.MEASUREMENT_SET)
         if self._model_column:
-            self._subtract_column(arrays["visibility"], runs, place_t, place_b, cross)
-        for place, factor in enumerate(source.factors):
+            model = self._set.rows(self._model_column, *runs)[place >= 0]
+            arrays["visibility"].reshape(-1, *model.shape[1:])[place[place >= 0]] -= model
+        for p, factor in enumerate(source.factors):
             if factor != 1:
-                arrays["visibility"][..., place] *= np.float32(factor)
-                arrays["weight"][..., place] /= np.float32(factor**2)
+                arrays["visibility"][..., p] *= np.float32(factor)
+                arrays["weight"][..., p] /= np.float32(factor**2)
         lost = ~np.isfinite(arrays["uvw"]).all(axis=-1)
         if lost.any():
             arrays["flags"][lost] |= np.uint8(Flag.NOT_FINITE)
@@ -125,42 +133,42 @@ class ChunkReader:
         if source.uv_min or source.uv_max:
             flag_uv_range(arrays["flags"], arrays["uvw"], source)
 
-    def _subtract_column(self, visibility, runs, place_t, place_b, cross) -> None:
-        model = self._set.rows(self._model_column, *runs)
-        visibility[place_t[cross], place_b[cross]] -= model[cross]
-
-    def _columns(self) -> list[tuple[str, str]]:
+    def _columns(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the slab's arrays, rows of cells alike, by the columns that fill them."""
         source = self._task.source
-        columns = [(source.column, "visibility"), ("FLAG", "flags"), ("UVW", "uvw")]
-        if source.weights != "flat":
-            columns.append(("WEIGHT_SPECTRUM" if source.weights == "spectrum" else "WEIGHT",
-                            "weight"))
-        return columns
+        columns = {source.column: arrays["visibility"], "FLAG": arrays["flags"].view(bool),
+                   "UVW": arrays["uvw"]}
+        if source.weights == "spectrum":
+            columns["WEIGHT_SPECTRUM"] = arrays["weight"]
+        elif source.weights == "row":
+            columns["WEIGHT"] = arrays["weight"][:, :, 0]
+        return {column: values.reshape(-1, *values.shape[2:])
+                for column, values in columns.items()}
 
-    def _read_in_order(self, arrays, runs, *_) -> None:
-        for column, name in self._columns():
-            target = arrays[name]
-            target = target.view(bool) if name == "flags" else target
-            cell = target.shape[2:]
-            if name == "weight" and self._task.source.weights == "row":
-                cell = target.shape[3:]
-            self._set.rows(column, *runs, out=target.reshape(-1, *cell))
-        if self._task.source.weights == "flat":
-            arrays["weight"][...] = 1
+    def _read_in_order(self, arrays: dict[str, np.ndarray], runs) -> None:
+        """Read rows that are the grid's places one after the other."""
+        for column, values in self._columns(arrays).items():
+            self._set.rows(column, *runs, out=values)
 
-    def _read_scattered(self, arrays, runs, place_t, place_b, cross) -> None:
-        arrays["visibility"][...] = 0
-        arrays["flags"][...] = Flag.ABSENT
-        arrays["uvw"][...] = 0
-        arrays["weight"][...] = 0
-        at = (place_t[cross], place_b[cross])
-        for column, name in self._columns():
-            values = self._set.rows(column, *runs)[cross]
-            if name == "weight" and self._task.source.weights == "row":
-                values = values[:, None]
-            arrays[name][at] = values
-        if self._task.source.weights == "flat":
-            arrays["weight"][at] = 1
+    def _scatter(self, arrays: dict[str, np.ndarray], runs, place: np.ndarray) -> None:
+        """Write the cells of all rows to their places, and that nothing was at the others."""
+        absent = np.ones(arrays["flags"].shape[:2], bool)
+        absent.reshape(-1)[place[place >= 0]] = False
+        for name, values in arrays.items():
+            values[absent] = Flag.ABSENT if name == "flags" else 0
+        for column, values in self._columns(arrays).items():
+            cells = np.ascontiguousarray(self._set.rows(column, *runs), values.dtype)
+            scatter_rows(cells.reshape(len(place), -1).view(np.uint8), place,
+                         values.reshape(len(values), -1).view(np.uint8))
+
+
+@numba.njit(void(given(uint8, 2), given(int64, 1), uint8[:, ::1]), cache=True, nogil=True)
+def scatter_rows(rows, place, out):
+    """Copy rows of bytes to their places in `out`; those whose place is negative to none."""
+    for k in range(len(place)):
+        if place[k] >= 0:
+            for byte in range(rows.shape[1]):
+                out[place[k], byte] = rows[k, byte]
 
 
 def read_ahead(slabs: Iterator) -> Iterator:
