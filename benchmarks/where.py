@@ -30,7 +30,7 @@ LEAST = 0.02
 def measure(path, work):
     """Return the shares as Markdown."""
     warm(path)
-    pipeline.read_ahead = iter
+    pipeline.ahead = iter
     profile = cProfile.Profile()
     with tempfile.TemporaryDirectory(dir=work) as out, on_cores(ONE_CORE), \
             open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), \

@@ -43,7 +43,7 @@ from visds.visibility.chunk import VisibilityChunk
 from visds.visibility.chunk_file import read_slabs, write_slabs
 from visds.visibility.measurement_set import MeasurementSet
 from visds.visibility.plan import ChunkTask
-from visds.visibility.read import SLAB_BYTES, Buffers, ChunkReader, read_ahead
+from visds.visibility.read import SLAB_BYTES, Buffers, ChunkReader, ahead
 from visds.visibility.sky_model.components import ComponentModel
 from visds.visibility.sky_model.subtract import subtract
 
@@ -136,13 +136,15 @@ class ChunkJob:
         # All that reads is closed before the measurement set, also where a slab cannot be used.
         with contextlib.ExitStack() as stack:
             measurement_set = stack.enter_context(MeasurementSet(task.source.path))
-            slabs = stack.enter_context(contextlib.closing(read_ahead(
-                ChunkReader(measurement_set, task, self.model_column).slabs(_BUFFERS))))
+            reader = ChunkReader(measurement_set, task, self.model_column)
+            slabs = stack.enter_context(contextlib.closing(ahead(
+                reader.slabs(_BUFFERS, stages=1 if self.stream else 2))))
             if self.model is not None:
                 slabs = (subtract(slab, self.model) for slab in slabs)
             if not self.stream:
-                slabs = stack.enter_context(contextlib.closing(
+                written = stack.enter_context(contextlib.closing(
                     write_slabs(path, slabs, len(task.time), visibility_key)))
+                slabs = stack.enter_context(contextlib.closing(ahead(written)))
             self._average(slabs).write(block_path, block_key)
         return "made"
 

@@ -10,7 +10,7 @@ from rooms import chunks, plan, with_rows_in_order, writable
 from visds.core.flags import Flag
 from visds.core.sky import LIGHT_SPEED, Direction, parallactic_angle
 from visds.visibility.measurement_set import MeasurementSet
-from visds.visibility.read import ChunkReader, read_ahead
+from visds.visibility.read import ChunkReader, ahead
 
 COLUMNS = ("DATA", "FLAG", "WEIGHT", "UVW", "TIME", "ANTENNA1", "ANTENNA2", "FLAG_ROW")
 
@@ -154,7 +154,7 @@ def test_slabs_put_together_are_the_chunk(simulated, monkeypatch, options, size)
     parts = []
     with MeasurementSet(path) as measurement_set:
         reader = ChunkReader(measurement_set, plan(path).tasks[0])
-        for slab in read_ahead(reader.slabs()):
+        for slab in ahead(reader.slabs()):
             parts.append({name: getattr(slab, name).copy() for name in
                           ("visibility", "flags", "weight", "uvw", "time", "integration")})
     assert len(parts) > 1
@@ -164,8 +164,8 @@ def test_slabs_put_together_are_the_chunk(simulated, monkeypatch, options, size)
 
 
 def test_reading_ahead_keeps_order_and_ends():
-    assert list(read_ahead(iter(range(1, 50)))) == list(range(1, 50))
-    assert list(read_ahead(iter(()))) == []
+    assert list(ahead(iter(range(1, 50)))) == list(range(1, 50))
+    assert list(ahead(iter(()))) == []
 
 
 def test_an_error_of_the_reader_is_raised_where_its_slab_would_have_come():
@@ -176,7 +176,7 @@ def test_an_error_of_the_reader_is_raised_where_its_slab_would_have_come():
 
     found = []
     with pytest.raises(OSError, match="the disk is gone"):
-        for slab in read_ahead(slabs()):
+        for slab in ahead(slabs()):
             found.append(slab)
     assert found == [1, 2]
 
@@ -190,9 +190,9 @@ def test_a_reader_that_is_left_early_stops():
         finally:
             closed.append(True)
 
-    ahead = read_ahead(slabs())
-    assert next(ahead) == 1
-    ahead.close()
+    early = ahead(slabs())
+    assert next(early) == 1
+    early.close()
     assert not closed or closed == [True]
 
 

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Self
 import h5py
 import numpy as np
 
+from visds.core.checked_chunks import write_array
 from visds.core.errors import FormatError
 from visds.core.product_file import new_product
 
@@ -140,14 +141,17 @@ def create_dataset(file: h5py.Group, name: str, spec: ArraySpec, shape: tuple[in
                    chunks: tuple[int, ...] | None = None) -> h5py.Dataset:
     """Create the dataset of a declared array, checksummed, with axes, unit and meaning.
 
-    `chunks` is the shape of HDF5's chunks, for arrays that are written piece by piece: a chunk
-    that is written in two parts is read again and checked in between.
+    `chunks` is the shape of HDF5's chunks, for arrays that are written piece by piece.
     """
     keywords = {}
     if 0 not in shape and shape:
         keywords = {"chunks": chunks or _storage_chunks(shape, spec.dtype.itemsize),
                     "fletcher32": True}
-    dataset = file.create_dataset(name, shape=shape, dtype=spec.dtype, data=data, **keywords)
+    dataset = file.create_dataset(name, shape=shape, dtype=spec.dtype, **keywords)
+    if data is not None and keywords:
+        write_array(dataset, data)
+    elif data is not None:
+        dataset[...] = data
     dataset.attrs["axes"] = spec.axes
     dataset.attrs["unit"] = spec.unit
     dataset.attrs["meaning"] = spec.meaning

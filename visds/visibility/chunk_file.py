@@ -1,7 +1,8 @@
 """Chunk files: the visibilities of one chunk in HDF5, a dataset for each correlation.
 
-Written slab by slab, so that a rank holds no more than a slab or two; each correlation is its own
-dataset (T,B,F), so that a reader takes only the polarizations it needs.
+Written slab by slab, so that a rank holds no more than some slabs; each correlation is its own
+dataset (T,B,F), so that a reader takes only the polarizations it needs. A slab is a chunk of HDF5.
+Flags that are all zero are not written: what is not there is read as zeros.
 """
 
 import os
@@ -18,7 +19,8 @@ from visds.core.arrays import (
     open_product,
 )
 from visds.core.arrays import read_attributes as read_record_attributes
-from visds.core.product_file import ProductFile, new_product
+from visds.core.checked_chunks import write_chunk
+from visds.core.product_file import new_product
 from visds.visibility.chunk import VisibilityChunk
 
 PER_CORRELATION = ("visibility", "flags", "weight")
@@ -28,8 +30,8 @@ def write_slabs(path: str | os.PathLike, slabs: Iterator[VisibilityChunk], integ
                 key: str) -> Iterator[VisibilityChunk]:
     """Yield the slabs of a chunk while writing them; the file appears when all were taken.
 
-    `integrations` is the number of all integrations of the chunk; `key` identifies the inputs
-    and settings that made it.
+    `integrations` is the number of all integrations of the chunk; all slabs but the last are of
+    one length. `key` identifies the inputs and settings that made it.
 
     Raises
     ------
@@ -37,11 +39,11 @@ def write_slabs(path: str | os.PathLike, slabs: Iterator[VisibilityChunk], integ
         If the file cannot be written, for want of space for instance.
     """
     with new_product(path) as file:
-        begin = 0
+        begin, datasets = 0, {}
         for slab in slabs:
-            if begin == 0:
-                _create(file, slab, integrations, key)
-            begin = _append(file, slab, begin)
+            datasets = datasets or _create(file, slab, integrations, key)
+            _append(datasets, slab, begin)
+            begin += len(slab.time)
             file.check()
             yield slab
         mark_complete(file)
@@ -82,31 +84,33 @@ def read_slabs(path: str | os.PathLike, nbytes: int) -> Iterator[VisibilityChunk
             yield VisibilityChunk(**arrays, **attributes)
 
 
-def _create(file: h5py.File, slab: VisibilityChunk, integrations: int, key: str) -> None:
+def _create(file: h5py.File, slab: VisibilityChunk, integrations: int,
+            key: str) -> dict[str, list[h5py.Dataset]]:
+    """Lay out a file; return the datasets of the arrays that slabs are parts of, by name."""
     slab.write_attributes(file)
     file.attrs["key"] = key
     lengths = FIXED_LENGTHS | {"T": integrations, "B": slab.visibility.shape[1],
                                "F": slab.visibility.shape[2], "W": slab.weight.shape[2]}
+    datasets = {}
     for name, spec in slab.array_specs().items():
-        if name in PER_CORRELATION:
-            for label in slab.correlations:
-                shape = tuple(lengths[axis] for axis in spec.axes[:-1])
-                create_dataset(file.require_group(name), label, spec, shape,
-                               chunks=(min(len(slab.time), integrations), *shape[1:]))
-        elif spec.axes.startswith("T"):
-            create_dataset(file, name, spec, tuple(lengths[axis] for axis in spec.axes))
+        shape = tuple(lengths[axis] for axis in spec.axes if axis != "P")
+        chunks = (min(len(slab.time), integrations), *shape[1:])
+        if not spec.axes.startswith("T"):
+            create_dataset(file, name, spec, shape, data=getattr(slab, name))
+        elif name in PER_CORRELATION:
+            datasets[name] = [
+                create_dataset(file.require_group(name), label, spec, shape, chunks=chunks)
+                for label in slab.correlations]
         else:
-            values = getattr(slab, name)
-            create_dataset(file, name, spec, values.shape, data=values)
+            datasets[name] = [create_dataset(file, name, spec, shape, chunks=chunks)]
+    return datasets
 
 
-def _append(file: ProductFile, slab: VisibilityChunk, begin: int) -> int:
-    end = begin + len(slab.time)
-    for name, spec in slab.array_specs().items():
-        if name in PER_CORRELATION:
-            for place, label in enumerate(slab.correlations):
-                file[name][label][begin:end] = np.ascontiguousarray(
-                    getattr(slab, name)[..., place])
-        elif spec.axes.startswith("T"):
-            file[name][begin:end] = getattr(slab, name)
-    return end
+def _append(datasets: dict[str, list[h5py.Dataset]], slab: VisibilityChunk, begin: int) -> None:
+    for name, parts in datasets.items():
+        values = getattr(slab, name)
+        if name == "flags" and not values.any():
+            continue
+        for place, dataset in enumerate(parts):
+            part = values[..., place] if name in PER_CORRELATION else values
+            write_chunk(dataset, (begin,) + (0,) * (part.ndim - 1), part)

@@ -35,14 +35,15 @@ class Buffers:
         self._shape: tuple[int, ...] = ()
         self._rings: list[dict[str, np.ndarray]] = []
 
-    def of(self, T: int, B: int, F: int, P: int, W: int) -> list[dict[str, np.ndarray]]:
-        """Return three sets of arrays: one to read, one that waits, one that is worked on."""
-        if self._shape != (T, B, F, P, W):
-            self._shape, self._rings = (T, B, F, P, W), []
+    def of(self, number: int, T: int, B: int, F: int, P: int,
+           W: int) -> list[dict[str, np.ndarray]]:
+        """Return some sets of arrays for slabs of a shape."""
+        if self._shape != (number, T, B, F, P, W):
+            self._shape, self._rings = (number, T, B, F, P, W), []
             self._rings = [{"visibility": np.empty((T, B, F, P), np.complex64),
                             "flags": np.empty((T, B, F, P), np.uint8),
                             "weight": np.empty((T, B, W, P), np.float32),
-                            "uvw": np.empty((T, B, 3), np.float64)} for _ in range(3)]
+                            "uvw": np.empty((T, B, 3), np.float64)} for _ in range(number)]
         return self._rings
 
 
@@ -78,17 +79,19 @@ class ChunkReader:
         return (len(self._task.time), len(self.antennas), len(source.frequency),
                 len(source.stored))
 
-    def slabs(self, buffers: "Buffers | None" = None) -> Iterator[VisibilityChunk]:
-        """Yield the chunk in slabs; a slab's arrays are written over after the next two slabs.
+    def slabs(self, buffers: "Buffers | None" = None, stages: int = 1) -> Iterator[VisibilityChunk]:
+        """Yield the chunk in slabs, whose arrays are used again.
 
-        With the `buffers` of the chunk before, its arrays are used again too.
+        Between this iterator and the end there may be as many stages of `ahead` as given: each
+        makes one slab while another waits and a third is worked on. With the `buffers` of the
+        chunk before, its arrays are used again too.
         """
         T, B, F, P = self.shape
         source = self._task.source
         per_slab = max(1, SLAB_BYTES // max(1, B * source.bytes_per_row))
         feed_angle = _feed_angle(source, self._task.time)
         weights = F if source.weights == "spectrum" else 1
-        rings = (buffers or Buffers()).of(min(per_slab, T), B, F, P, weights)
+        rings = (buffers or Buffers()).of(2 * stages + 1, min(per_slab, T), B, F, P, weights)
         for number, begin in enumerate(range(0, T, per_slab)):
             end = min(begin + per_slab, T)
             ring = rings[number % len(rings)]
@@ -171,7 +174,7 @@ def scatter_rows(rows, place, out):
                 out[place[k], byte] = rows[k, byte]
 
 
-def read_ahead(slabs: Iterator) -> Iterator:
+def ahead(slabs: Iterator) -> Iterator:
     """Yield what `slabs` yields, made one ahead in a thread; its exceptions are raised here."""
     ready: queue.Queue = queue.Queue(maxsize=1)
     stop = threading.Event()
@@ -194,7 +197,7 @@ def read_ahead(slabs: Iterator) -> Iterator:
         except BaseException as error:
             put((None, error))
 
-    thread = threading.Thread(target=work, name="read-ahead", daemon=True)
+    thread = threading.Thread(target=work, name="ahead", daemon=True)
     thread.start()
     try:
         while True:
