@@ -4,7 +4,8 @@ import h5py
 import numpy as np
 import pytest
 
-from visds.core.checked_chunks import fletcher32, write_array, write_chunk
+from visds.core.checked_chunks import write_array, write_chunk
+from visds.core.fletcher import fletcher32
 
 
 def hdf5_checksum(data, path):

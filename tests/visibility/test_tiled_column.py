@@ -6,8 +6,9 @@ from casacore import tables
 from rooms import with_rows_in_order, writable
 
 from visds.core.errors import MeasurementSetError
+from visds.visibility.bits import unpack
 from visds.visibility.measurement_set import MeasurementSet
-from visds.visibility.tiled_column import TiledColumn, unpack
+from visds.visibility.tiled_column import TiledColumn
 
 COLUMNS = ("DATA", "CORRECTED_DATA", "FLAG", "WEIGHT", "WEIGHT_SPECTRUM", "UVW")
 TYPES = {"complex": "c8", "float": "f4", "double": "f8", "boolean": "?"}

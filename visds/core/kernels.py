@@ -11,9 +11,9 @@ import stat
 import tempfile
 from pathlib import Path
 
-_MODULES = ("visds.core.checked_chunks", "visds.dynspec.average", "visds.dynspec.flag",
-            "visds.dynspec.detection.matched_filter", "visds.visibility.read",
-            "visds.visibility.sky_model.predict", "visds.visibility.tiled_column")
+_MODULES = ("visds.core.fletcher", "visds.dynspec.average", "visds.dynspec.flag",
+            "visds.dynspec.detection.matched_filter", "visds.visibility.bits",
+            "visds.visibility.read", "visds.visibility.sky_model.predict")
 _PACKAGE = Path(__file__).parents[1]
 
 

@@ -13,11 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
-from numba import uint8, void
-
-from visds.core.vector import given
 
 # Numbers in headers are big-endian; a nested object begins with its length, name and version.
 _MAGIC = b"\xbe\xbe\xbe\xbe"
@@ -88,6 +84,8 @@ class TiledColumn:
             raise ValueError(f"cells are {self.cell} of {self.dtype}, not {out.shape[1:]} of "
                              f"{out.dtype}")
         if self.dtype.kind == "b":
+            from visds.visibility.bits import unpack  # kernels are compiled when they are wanted
+
             begin, end = first * out[0].size, (first + len(out)) * out[0].size
             packed = np.empty(-(-end // 8) - begin // 8, np.uint8)
             self._read_bytes(begin // 8, memoryview(packed))
@@ -103,23 +101,6 @@ class TiledColumn:
                 if count == 0:
                     raise OSError(f"{self.path} ends at byte {begin}")
                 left, begin = left[count:], begin + count
-
-
-def unpack(packed: np.ndarray, skip: int, out: np.ndarray) -> None:
-    """Write bits, one a byte, to `out` (uint8), leaving out the first `skip`, fewer than eight."""
-    if skip or len(out) % 8:
-        out[:] = np.unpackbits(packed, bitorder="little")[skip:skip + len(out)]
-    else:
-        unpack_bytes(packed, out)
-
-
-@numba.njit(void(given(uint8, 1), uint8[::1]), cache=True, nogil=True)
-def unpack_bytes(packed, out):
-    """Write the bits of whole bytes, one a byte, to `out`."""
-    for i in range(len(packed)):
-        byte = packed[i]
-        for k in range(8):
-            out[8 * i + k] = (byte >> np.uint8(k)) & np.uint8(1)
 
 
 def _bits(dtype: np.dtype) -> int:
