@@ -1,5 +1,6 @@
 """The dynamic spectrum of one chunk, built up slab by slab."""
 
+import itertools
 from collections.abc import Iterable
 
 import numpy as np
@@ -20,41 +21,47 @@ def make_block(slabs: Iterable[VisibilityChunk], target: Direction, stokes: tupl
     they are set when blocks are stitched. `meta` holds the visibilities counted by flag byte, the
     longest baseline and how many baselines occur more than once at a time.
     """
-    parts, raw = [], []
-    longest = 0.0
-    for chunk in slabs:
-        used = tuple(name if name in correlations else "" for name in chunk.correlations)
-        pairs = pairs_of(used)
-        places = np.array([[used.index(label) for label in pair.correlations] for pair in pairs])
-        raw.append(sum_up(chunk.visibility, chunk.flags, chunk.weight, places,
-                          path_to(target, chunk), chunk.frequency))
-        parts.append((chunk.time, chunk.integration, chunk.feed_angle))
-        longest = max(longest, float(np.hypot(chunk.uvw[..., 0], chunk.uvw[..., 1]).max()))
-    time, integration, feed_angle = map(np.concatenate, zip(*parts, strict=True))
-    sums = pair_sums(raw)
+    slabs = iter(slabs)
+    first = next(slabs)
+    used = tuple(name if name in correlations else "" for name in first.correlations)
+    pairs = pairs_of(used)
+    places = np.array([[used.index(label) for label in pair.correlations] for pair in pairs])
+    cosines = cosines_of(target, first)
+    axes, parts, longest = [], [], 0.0
+    for chunk in itertools.chain([first], slabs):
+        path = None if cosines is None else chunk.uvw @ cosines
+        parts.append(sum_up(chunk.visibility, chunk.flags, chunk.weight, places, path,
+                            chunk.frequency))
+        axes.append((chunk.time, chunk.integration, chunk.feed_angle))
+        longest = max(longest, float((chunk.uvw[..., 0]**2 + chunk.uvw[..., 1]**2).max()) ** 0.5)
+    time, integration, feed_angle = map(np.concatenate, zip(*axes, strict=True))
+    sums = pair_sums(parts)
     made = form_stokes(sums, pairs, stokes, feed_angle)
-    order = np.argsort(chunk.frequency, kind="stable")
-    F, T = len(order), len(time)
+    order = np.argsort(first.frequency, kind="stable")
+    if np.all(np.diff(order) > 0):
+        order = slice(None)
+    F, T = len(first.frequency), len(time)
     return DynamicSpectrum(
         time=time, integration=integration,
-        time_barycentre=np.full(T, np.nan), scan=np.full(T, chunk.scan),
-        frequency=chunk.frequency[order], channel_width=chunk.channel_width[order],
-        spectral_window=np.full(F, chunk.spectral_window),
+        time_barycentre=np.full(T, np.nan), scan=np.full(T, first.scan),
+        frequency=first.frequency[order], channel_width=first.channel_width[order],
+        spectral_window=np.full(F, first.spectral_window),
         sum_w2_cross=made.sum_w2_cross[:, order],
         sum_w2_covariance=made.sum_w2_covariance[:, order],
         polarizations=stokes, parallel_hands=parallel_hands(correlations),
         meta={"flag_counts": {str(byte): int(number) for byte, number in enumerate(sums.flag_counts)
                               if number},
               "longest_baseline_m": longest,
-              "repeated_baselines": len(chunk.antennas) - len(np.unique(chunk.antennas, axis=0))},
+              "repeated_baselines": len(first.antennas) - len(np.unique(first.antennas, axis=0))},
         **{name: values[:, order] for name, values in made.cells.items()})
 
 
-def path_to(target: Direction, chunk: VisibilityChunk) -> np.ndarray | None:
-    """Return u l + v m + w (n - 1) (T,B) in m of a target; None at the phase centre itself."""
+def cosines_of(target: Direction, chunk: VisibilityChunk) -> np.ndarray | None:
+    """Return l, m and n - 1 (3) of a target; None at the phase centre itself.
+
+    uvw times them is the target's path in m.
+    """
     centre = Direction(*chunk.phase_centre, chunk.frame)
     there = target.to(chunk.frame)
     cosines = direction_cosines(there.ra, there.dec, centre)
-    if np.hypot(cosines[0], cosines[1]) < 1e-12:
-        return None
-    return chunk.uvw @ cosines
+    return None if np.hypot(cosines[0], cosines[1]) < 1e-12 else cosines

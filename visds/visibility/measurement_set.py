@@ -6,7 +6,7 @@ The one module that knows python-casacore.
 import functools
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -277,8 +277,12 @@ class MeasurementSet:
         if column not in self._tiled:
             dtype = _TILED_TYPES.get(self._main.coldatatype(column))
             self._tiled[column] = None if dtype is None else TiledColumn.find(
-                self.path, self._main.getdminfo(), column, dtype, self._main.nrows())
+                self.path, self._managers, column, dtype, self._main.nrows())
         return self._tiled[column]
+
+    @functools.cached_property
+    def _managers(self) -> dict:
+        return self._main.getdminfo()
 
     def _open(self, subtable: str = ""):
         path = os.path.join(self.path, subtable) if subtable else self.path
@@ -359,13 +363,7 @@ def fingerprint(path: str) -> str:
     return digest.hexdigest()
 
 
-def _joined(start: np.ndarray, length: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Yield runs with those that follow each other joined to one."""
-    first, number = int(start[0]), int(length[0])
-    for s, n in zip(start[1:], length[1:], strict=True):
-        if s == first + number:
-            number += int(n)
-        else:
-            yield first, number
-            first, number = int(s), int(n)
-    yield first, number
+def _joined(start: np.ndarray, length: np.ndarray) -> list[tuple[int, int]]:
+    """Return runs with those that follow each other joined to one."""
+    first = np.append(0, 1 + np.flatnonzero(start[1:] != start[:-1] + length[:-1]))
+    return list(zip(start[first].tolist(), np.add.reduceat(length, first).tolist(), strict=True))
