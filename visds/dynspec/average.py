@@ -9,8 +9,10 @@ same samples with the same weights, and neither a flag nor a weight in one hand 
 How it is fast: the visibilities of `_ROWS` baselines and `_BLOCK` channels are sorted into planes,
 one for each real and imaginary part, that stay in the cache; there every loop runs along channels
 and becomes vector code, and the sums are fetched and stored once for all rows. Where no row of a
-block has a flag, the sums of the weights are the same for all channels and added once. Planes lie
-at constant distances, or the compiler would have to suspect that they overlap.
+block has a flag, the sums of the weights are the same for all channels and added once. Whether
+a NaN or an infinity was among the unflagged is seen in the sums, which are then made again with an
+eye on every value. Planes lie at constant distances, or the compiler would have to suspect that
+they overlap.
 """
 
 from collections.abc import Sequence
@@ -165,16 +167,23 @@ def _turn_row(planes, r, P, path, wavenumber, start, width, cosine, sine):
 
 
 @numba.njit(nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
-def _is_clean(lanes, bits, t, b, start, width, P):
-    """Return whether a row has no flag, no NaN and no infinity: zero times either is NaN."""
-    row, row_bits = lanes[t, b, 2 * P * start:], bits[t, b, P * start:]
+def _is_finite(lanes, t, b, start, width, P):
+    """Return whether a row has no NaN and no infinity: zero times either is NaN."""
+    row = lanes[t, b, 2 * P * start:]
     probe = np.float32(0)
     for k in range(2 * P * width):
         probe += row[k] * np.float32(0)
+    return probe == 0
+
+
+@vector_kernel
+def _has_no_flag(bits, t, b, start, width, P):
+    """Return whether no flag bit of a row is set."""
+    row = bits[t, b, P * start:]
     found = np.uint8(0)
     for k in range(P * width):
-        found |= row_bits[k]
-    return probe == 0 and found == 0
+        found |= row[k]
+    return found == 0
 
 
 @vector_kernel
@@ -189,11 +198,17 @@ def _pair_weight(w1, w2):
 
 @vector_kernel
 def _pair_weights(planes, i, j, n, r, width, weights, covariances):
-    """Fill the weights of a pair in one row from the planes of its correlations' weights."""
+    """Fill the weights of a pair in one row from the planes of its correlations' weights.
+
+    Returns in how many channels there is one.
+    """
     first, second = planes[i * _BLOCK:], planes[j * _BLOCK:]
     w, covariance = weights[n, r * _BLOCK:], covariances[n, r * _BLOCK:]
+    count = 0
     for f in range(width):
         w[f], covariance[f] = _pair_weight(first[f], second[f])
+        count += 1 if w[f] > 0 else 0
+    return count
 
 
 @vector_kernel
@@ -303,6 +318,80 @@ def _add_weights(weights, covariances, sums, width):
         sums[_COUNT * _BLOCK + f] += count
 
 
+@numba.njit(nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def _add_integration(t, lanes, bits, weight, pairs, path, wavenumber, watched, planes, reasons,
+                     words, weight_planes, weights, covariances, row_weights, row_covariances,
+                     cosine, sine, clean, sums, steady, left_out, flag_counts):
+    """Add the rows of an integration to `sums` (blocks,N,sums) and `steady` (blocks,N,4).
+
+    Unless `watched`, no unflagged value is looked at for being a NaN or an infinity.
+    """
+    B, L = lanes.shape[1:]
+    F, N = wavenumber.shape[0], pairs.shape[0]
+    P = L // F // 2
+    one_weight = weight.shape[2] == P
+    for first in range(0, B, _ROWS):
+        rows = min(_ROWS, B - first)
+        if rows < _ROWS:
+            planes[:], weights[:], covariances[:] = 0, 0, 0
+            row_weights[:], row_covariances[:] = 0, 0
+        for block in range(len(sums)):
+            start = block * _BLOCK
+            width = min(F - start, _BLOCK)
+            all_clean = one_weight
+            for r in range(rows):
+                b = first + r
+                clean[r] = _has_no_flag(bits, t, b, start, width, P) and not (
+                    watched and not _is_finite(lanes, t, b, start, width, P))
+                _sort(lanes, t, b, 2 * P, start, width, planes, r)
+                if one_weight:
+                    for n in range(N):
+                        row_weights[n, r], row_covariances[n, r] = _pair_weight(
+                            weight[t, b, pairs[n, 0]], weight[t, b, pairs[n, 1]])
+                        clean[r] &= row_weights[n, r] > 0
+                all_clean &= clean[r]
+            if not all_clean:
+                for r in range(rows):
+                    b = first + r
+                    if one_weight:
+                        for p in range(P):
+                            weight_planes[p * _BLOCK:(p + 1) * _BLOCK] = weight[t, b, p]
+                    else:
+                        _sort(weight, t, b, P, start, width, weight_planes, 0)
+                    for n in range(N):
+                        clean[r] &= width == _pair_weights(
+                            weight_planes, pairs[n, 0], pairs[n, 1], n, r, width, weights,
+                            covariances)
+                    if clean[r]:
+                        continue
+                    _sort(bits, t, b, P, start, width, reasons, 0)
+                    _find_reasons(planes, r, reasons, weight_planes, P, width)
+                    for n in range(N):
+                        i, j = pairs[n, 0], pairs[n, 1]
+                        _leave_out(planes, r, reasons, n, i, j, weights, covariances,
+                                   left_out[t, n, start:], width)
+                        _couple(reasons, i, j, width)
+                        _count_flags(reasons, words, i, width, flag_counts)
+                        _count_flags(reasons, words, j, width, flag_counts)
+            if path.shape[0]:
+                for r in range(rows):
+                    _turn_row(planes, r, P, path[t, first + r], wavenumber, start, width,
+                              cosine, sine)
+            for n in range(N):
+                i, j = pairs[n, 0], pairs[n, 1]
+                if all_clean:
+                    _add(planes, i, j, weights[n], row_weights[n], False, sums[block, n], width)
+                    for r in range(rows):
+                        w = row_weights[n, r]
+                        steady[block, n, 0] += w
+                        steady[block, n, 1] += w * w
+                        steady[block, n, 2] += row_covariances[n, r]
+                        steady[block, n, 3] += 1
+                else:
+                    _add(planes, i, j, weights[n], row_weights[n], True, sums[block, n], width)
+                    _add_weights(weights[n], covariances[n], sums[block, n], width)
+
+
 @numba.njit(
     void(given(float32, 3), given(uint8, 3), given(float32, 3), given(int64, 2),
          given(float64, 2), given(float64, 1), float64[:, :, :, ::1], uint8[:, :, ::1],
@@ -318,8 +407,6 @@ def accumulate(lanes, bits, weight, pairs, path, wavenumber, out, left_out, flag
     """
     T, B, L = lanes.shape
     F, N = wavenumber.shape[0], pairs.shape[0]
-    P = L // F // 2
-    one_weight = weight.shape[2] == P
     planes = np.zeros(_ROWS * 8 * _BLOCK, np.float32)
     reasons = np.zeros(4 * _BLOCK, np.uint8)
     words = reasons.view(np.uint64)
@@ -330,66 +417,21 @@ def accumulate(lanes, bits, weight, pairs, path, wavenumber, out, left_out, flag
     clean = np.zeros(_ROWS, np.bool_)
     blocks = (F + _BLOCK - 1) // _BLOCK
     sums, steady = np.zeros((blocks, N, _SUMS * _BLOCK)), np.zeros((blocks, N, 4))
+    counted = np.zeros(256, np.int64)
     for t in range(T):
-        sums[:], steady[:] = 0, 0
-        for first in range(0, B, _ROWS):
-            rows = min(_ROWS, B - first)
-            if rows < _ROWS:
-                planes[:], weights[:], covariances[:] = 0, 0, 0
-                row_weights[:], row_covariances[:] = 0, 0
-            for block in range(blocks):
-                start = block * _BLOCK
-                width = min(F - start, _BLOCK)
-                all_clean = True
-                for r in range(rows):
-                    b = first + r
-                    clean[r] = one_weight and _is_clean(lanes, bits, t, b, start, width, P)
-                    _sort(lanes, t, b, 2 * P, start, width, planes, r)
-                    if one_weight:
-                        for n in range(N):
-                            row_weights[n, r], row_covariances[n, r] = _pair_weight(
-                                weight[t, b, pairs[n, 0]], weight[t, b, pairs[n, 1]])
-                            clean[r] &= row_weights[n, r] > 0
-                    all_clean &= clean[r]
-                if not all_clean:
-                    for r in range(rows):
-                        b = first + r
-                        if one_weight:
-                            for p in range(P):
-                                weight_planes[p * _BLOCK:(p + 1) * _BLOCK] = weight[t, b, p]
-                        else:
-                            _sort(weight, t, b, P, start, width, weight_planes, 0)
-                        for n in range(N):
-                            _pair_weights(weight_planes, pairs[n, 0], pairs[n, 1], n, r, width,
-                                          weights, covariances)
-                        if clean[r]:
-                            continue
-                        _sort(bits, t, b, P, start, width, reasons, 0)
-                        _find_reasons(planes, r, reasons, weight_planes, P, width)
-                        for n in range(N):
-                            i, j = pairs[n, 0], pairs[n, 1]
-                            _leave_out(planes, r, reasons, n, i, j, weights, covariances,
-                                       left_out[t, n, start:], width)
-                            _couple(reasons, i, j, width)
-                            _count_flags(reasons, words, i, width, flag_counts)
-                            _count_flags(reasons, words, j, width, flag_counts)
-                if path.shape[0]:
-                    for r in range(rows):
-                        _turn_row(planes, r, P, path[t, first + r], wavenumber, start, width,
-                                  cosine, sine)
-                for n in range(N):
-                    i, j = pairs[n, 0], pairs[n, 1]
-                    if all_clean:
-                        _add(planes, i, j, weights[n], row_weights[n], False, sums[block, n], width)
-                        for r in range(rows):
-                            w = row_weights[n, r]
-                            steady[block, n, 0] += w
-                            steady[block, n, 1] += w * w
-                            steady[block, n, 2] += row_covariances[n, r]
-                            steady[block, n, 3] += 1
-                    else:
-                        _add(planes, i, j, weights[n], row_weights[n], True, sums[block, n], width)
-                        _add_weights(weights[n], covariances[n], sums[block, n], width)
+        counted[:] = flag_counts
+        watched = False
+        while True:
+            sums[:], steady[:] = 0, 0
+            _add_integration(t, lanes, bits, weight, pairs, path, wavenumber, watched, planes,
+                             reasons, words, weight_planes, weights, covariances, row_weights,
+                             row_covariances, cosine, sine, clean, sums, steady, left_out,
+                             flag_counts)
+            if watched or np.all(np.isfinite(sums[:, :, _W2V2 * _BLOCK:_PRODUCT * _BLOCK])):
+                break
+            watched = True
+            flag_counts[:] = counted
+            left_out[t] = 0
         for n in range(N):
             for k in range(_SUMS):
                 for f in range(F):
