@@ -405,7 +405,7 @@ def accumulate(lanes, bits, weight, pairs, path, wavenumber, out, left_out, flag
     to their end, which memory likes; the sums of all channels of an integration wait meanwhile.
     They end up in `out` (T,N,sums,F), the bits of what was left out in `left_out` (T,N,F).
     """
-    T, B, L = lanes.shape
+    T, B = lanes.shape[:2]
     F, N = wavenumber.shape[0], pairs.shape[0]
     planes = np.zeros(_ROWS * 8 * _BLOCK, np.float32)
     reasons = np.zeros(4 * _BLOCK, np.uint8)
