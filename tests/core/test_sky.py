@@ -11,6 +11,7 @@ from visds.core.sky import (
     Direction,
     barycentric_time,
     direction_cosines,
+    elevation,
     parallactic_angle,
     parse_direction,
     separation,
@@ -160,6 +161,17 @@ def test_west_of_the_meridian_the_zenith_is_to_the_east_of_north():
 
 
 @pytest.mark.parametrize("position", [VLA, ATCA, GMRT], ids=["VLA", "ATCA", "GMRT"])
+@pytest.mark.parametrize(("ra", "dec"), [(187.28, 2.05), (83.0, -89.0), (300.0, 60.0)])
+def test_the_elevation_is_that_of_astropy(position, ra, dec):
+    here = EarthLocation.from_geocentric(*position, unit="m")
+    with bundled_earth_orientation():
+        expected = SkyCoord(ra, dec, unit="deg").transform_to(
+            AltAz(obstime=Time(TIMES, format="mjd"), location=here)).alt.deg
+    found = np.degrees(elevation(TIMES, Direction(ra, dec), position))
+    np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+@pytest.mark.parametrize("position", [VLA, ATCA, GMRT], ids=["VLA", "ATCA", "GMRT"])
 @pytest.mark.parametrize(("ra", "dec"), [(187.28, 2.05), (83.0, -5.0), (300.0, -60.0)])
 def test_the_barycentric_time_is_that_of_astropy_to_a_few_microseconds(position, ra, dec):
     here = EarthLocation.from_geocentric(*position, unit="m")
@@ -169,6 +181,15 @@ def test_the_barycentric_time_is_that_of_astropy_to_a_few_microseconds(position,
             SkyCoord(ra, dec, unit="deg"), kind="barycentric", ephemeris="builtin")
     found = Time(barycentric_time(TIMES, Direction(ra, dec), position), format="mjd", scale="tdb")
     assert np.max(np.abs((found - expected).to_value(units.us))) < 5
+
+
+def test_the_barycentric_time_of_an_integration_does_not_depend_on_the_other_integrations():
+    time = 58656.3 + np.arange(2000) * 10 / 86400
+    direction = Direction(187.28, 2.05)
+    together = barycentric_time(time, direction, VLA)
+    for t in (0, 1, 977, 1998, 1999):
+        alone = barycentric_time(time[t:t + 1], direction, VLA)[0]
+        assert (together[t] - alone) * 86400 == pytest.approx(0, abs=2e-6)  # rounding of an MJD
 
 
 def test_light_arrives_up_to_500_seconds_early_at_the_barycentre_and_tdb_is_ahead_of_utc():

@@ -111,6 +111,19 @@ def test_rows_in_another_order_are_read_in_theirs(simulated, tmp_path):
     check_rows(path, "DATA", tiled_columns(path)["DATA"])
 
 
+def test_tiles_that_casacore_contradicts_are_left_to_it(simulated, monkeypatch):
+    path = simulated(noise="50mJy").measurement_set
+    tiled = tiled_columns(path)["DATA"]
+    first, number = np.array([0]), np.array([5])
+    with MeasurementSet(path) as measurement_set:
+        expected = measurement_set.rows("DATA", first, number)
+    read = TiledColumn.read
+    monkeypatch.setattr(TiledColumn, "read", lambda self, row, out: read(
+        self, (row + 1) % tiled.rows, out))
+    with MeasurementSet(path) as measurement_set:
+        np.testing.assert_array_equal(measurement_set.rows("DATA", first, number), expected)
+
+
 def test_a_reference_to_another_table_is_left_to_casacore(simulated, tmp_path):
     source = simulated(noise="50mJy").measurement_set
     with tables.table(str(source), ack=False) as main, main.query("ANTENNA1 == 1") as chosen:

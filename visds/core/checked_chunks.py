@@ -5,8 +5,12 @@ computed as vector code, so that chunks are written about as fast as the file ta
 reader of HDF5 checks them as its own.
 """
 
+import threading
+
 import h5py
 import numpy as np
+
+_own = threading.local()
 
 
 def write_array(dataset: h5py.Dataset, values: np.ndarray) -> None:
@@ -28,7 +32,7 @@ def write_chunk(dataset: h5py.Dataset, start: tuple[int, ...], values: np.ndarra
 
     nbytes = int(np.prod(dataset.chunks)) * dataset.dtype.itemsize
     # An odd number of bytes is summed as if a zero came behind; see H5_checksum_fletcher32.
-    stored = np.empty(nbytes + nbytes % 2 + 4, np.uint8)
+    stored = _scratch(nbytes + nbytes % 2 + 4)
     stored[nbytes:] = 0
     chunk = stored[:nbytes].view(dataset.dtype).reshape(dataset.chunks)
     if values.shape == dataset.chunks:
@@ -39,3 +43,13 @@ def write_chunk(dataset: h5py.Dataset, start: tuple[int, ...], values: np.ndarra
     checksum = fletcher32(stored[:nbytes + nbytes % 2])
     stored[nbytes:nbytes + 4] = np.frombuffer(checksum.to_bytes(4, "little"), np.uint8)
     dataset.id.write_direct_chunk(start, stored[:nbytes + 4])
+
+
+def _scratch(nbytes: int) -> np.ndarray:
+    """Return memory of this thread, used again: that fresh from the system costs more than a copy.
+
+    Its contents are left over from before.
+    """
+    if len(getattr(_own, "scratch", ())) < nbytes:
+        _own.scratch = np.empty(nbytes, np.uint8)
+    return _own.scratch[:nbytes]

@@ -16,6 +16,7 @@ from casacore import tables
 from visds.core.errors import MeasurementSetError
 from visds.core.polarization import CORRELATIONS
 from visds.core.sky import FRAMES, Direction
+from visds.visibility.feed_table import FeedTable
 from visds.visibility.tiled_column import TiledColumn
 
 SUBTABLES = ("ANTENNA", "DATA_DESCRIPTION", "FIELD", "OBSERVATION", "POLARIZATION",
@@ -51,9 +52,8 @@ class Description:
 
     `data_descriptions` gives (spectral window, polarization setup) by DATA_DESC_ID;
     `correlations` the labels by polarization setup; `antenna_position` is (antenna, 3) ITRF m;
-    `dish_diameter` (antenna) m, 0 where unknown; `feed_angle` the receptor angle of X or R in
-    rad, of the first antenna; `time_scale` that of the TIME column; `data_columns` those of
-    complex numbers.
+    `dish_diameter` (antenna) m, 0 where unknown; `mounts` (antenna) in small letters, empty where
+    unknown; `time_scale` that of the TIME column; `data_columns` those of complex numbers.
     """
 
     path: str
@@ -66,7 +66,7 @@ class Description:
     antenna_position: np.ndarray
     dish_diameter: np.ndarray
     mounts: tuple[str, ...]
-    feed_angle: float
+    feeds: FeedTable
     time_scale: str
     columns: tuple[str, ...]
     data_columns: tuple[str, ...]
@@ -88,10 +88,11 @@ class Description:
 
 @dataclass(frozen=True, eq=False)
 class RowRuns:
-    """Runs of consecutive rows with the same time, field, scan and data description.
+    """Runs of consecutive rows with the same time, field, scan, data description and feed.
 
     One entry a run: first row, number of rows, number of cross-correlations among them, TIME (s,
-    as stored), INTERVAL (s), FIELD_ID, DATA_DESC_ID, SCAN_NUMBER.
+    as stored), INTERVAL (s), FIELD_ID, DATA_DESC_ID, SCAN_NUMBER, and FEED1 if FEED2 is the same:
+    -1 where different feeds are correlated, 0 where the measurement set has no such columns.
     """
 
     start: np.ndarray
@@ -102,6 +103,7 @@ class RowRuns:
     field: np.ndarray
     data_description: np.ndarray
     scan: np.ndarray
+    feed: np.ndarray
 
     def select(self, chosen: np.ndarray) -> "RowRuns":
         """Return some of the runs: a mask or indices."""
@@ -189,8 +191,8 @@ class MeasurementSet:
             antenna_names=tuple(antenna.getcol("NAME")),
             antenna_position=antenna.getcol("POSITION"),
             dish_diameter=antenna.getcol("DISH_DIAMETER"),
-            mounts=tuple(mount.lower() for mount in antenna.getcol("MOUNT")),
-            feed_angle=self._feed_angle(),
+            mounts=tuple(mount.strip().lower() for mount in antenna.getcol("MOUNT")),
+            feeds=self._feeds(),
             time_scale=self._main.getcolkeywords("TIME").get("MEASINFO", {}).get("Ref", "UTC"),
             columns=tuple(self._main.colnames()),
             data_columns=tuple(name for name in self._main.colnames()
@@ -202,15 +204,17 @@ class MeasurementSet:
     @_reported
     def row_runs(self) -> RowRuns:
         """Return the runs of all rows, read some rows at a time."""
+        has_feeds = {"FEED1", "FEED2"} <= set(self._main.colnames())
         parts: dict[str, list[np.ndarray]] = {}
         for first in range(0, self._main.nrows(), _ROWS_AT_ONCE):
             number = min(_ROWS_AT_ONCE, self._main.nrows() - first)
             rows = {name: self._main.getcol(name, first, number) for name in
                     ("TIME", "FIELD_ID", "DATA_DESC_ID", "SCAN_NUMBER", "INTERVAL",
                      "ANTENNA1", "ANTENNA2")}
+            rows["FEED"] = self._feed_of_rows(first, number) if has_feeds else np.zeros(number, int)
             begins = np.zeros(number, bool)
             begins[0] = True
-            for name in ("TIME", "FIELD_ID", "DATA_DESC_ID", "SCAN_NUMBER"):
+            for name in ("TIME", "FIELD_ID", "DATA_DESC_ID", "SCAN_NUMBER", "FEED"):
                 begins[1:] |= np.diff(rows[name]) != 0
             start = np.flatnonzero(begins)
             cross = np.add.reduceat((rows["ANTENNA1"] != rows["ANTENNA2"]).astype(int), start)
@@ -219,7 +223,7 @@ class MeasurementSet:
                     ("cross", cross), ("time", rows["TIME"][start]),
                     ("interval", rows["INTERVAL"][start]), ("field", rows["FIELD_ID"][start]),
                     ("data_description", rows["DATA_DESC_ID"][start]),
-                    ("scan", rows["SCAN_NUMBER"][start])):
+                    ("scan", rows["SCAN_NUMBER"][start]), ("feed", rows["FEED"][start])):
                 parts.setdefault(name, []).append(values)
         if not parts:
             raise MeasurementSetError(f"{self.path} has no rows")
@@ -231,6 +235,14 @@ class MeasurementSet:
         if column not in self._main.colnames() or not self._main.iscelldefined(column, int(row)):
             return None
         return tuple(np.shape(self._main.getcell(column, int(row))))
+
+    @_reported
+    def antennas(self, runs: RowRuns) -> np.ndarray:
+        """Return the numbers of the antennas that the cross-correlations of runs of rows are of."""
+        first, second = (self.rows(name, runs.start, runs.length)
+                         for name in ("ANTENNA1", "ANTENNA2"))
+        cross = first != second
+        return np.flatnonzero(np.bincount(np.concatenate([first[cross], second[cross]])))
 
     def rows(self, column: str, start: np.ndarray, length: np.ndarray,
              out: np.ndarray | None = None) -> np.ndarray:
@@ -276,9 +288,19 @@ class MeasurementSet:
     def _tiled_column(self, column: str) -> TiledColumn | None:
         if column not in self._tiled:
             dtype = _TILED_TYPES.get(self._main.coldatatype(column))
-            self._tiled[column] = None if dtype is None else TiledColumn.find(
-                self.path, self._managers, column, dtype, self._main.nrows())
+            tiled = dtype and TiledColumn.find(self.path, self._managers, column, dtype,
+                                               self._main.nrows())
+            self._tiled[column] = tiled if tiled and self._is_confirmed(column, tiled) else None
         return self._tiled[column]
+
+    def _is_confirmed(self, column: str, tiled: TiledColumn) -> bool:
+        """Whether the first and the last row are what casacore reads."""
+        for row in (0, tiled.rows - 1):
+            cell = np.empty((1, *tiled.cell), tiled.dtype)
+            tiled.read(row, cell)
+            if cell.tobytes() != self._main.getcol(column, row, 1).tobytes():
+                return False
+        return True
 
     @functools.cached_property
     def _managers(self) -> dict:
@@ -322,14 +344,21 @@ class MeasurementSet:
             np.asarray(table.getcell("CHAN_FREQ", row), float),
             np.abs(np.asarray(table.getcell("CHAN_WIDTH", row), float)), frame)
 
-    def _feed_angle(self) -> float:
+    def _feed_of_rows(self, first: int, number: int) -> np.ndarray:
+        feed, other = (self._main.getcol(name, first, number) for name in ("FEED1", "FEED2"))
+        return np.where(feed == other, feed, -1)
+
+    def _feeds(self) -> FeedTable:
         if not os.path.isfile(os.path.join(self.path, "FEED", "table.dat")):
-            return 0.0
+            return FeedTable(*np.zeros((7, 0)))
         with self._open("FEED") as feed:
-            if feed.nrows() == 0 or not feed.iscelldefined("RECEPTOR_ANGLE", 0):
-                return 0.0
-            angles = np.asarray(feed.getcell("RECEPTOR_ANGLE", 0), float)
-        return float(angles[0]) if angles.size else 0.0
+            antenna, number, window, time, interval = (np.asarray(feed.getcol(name)) for name in (
+                "ANTENNA_ID", "FEED_ID", "SPECTRAL_WINDOW_ID", "TIME", "INTERVAL"))
+            half = np.where(interval > 0, interval / 2, np.inf)
+            return FeedTable(
+                antenna, number, window, time - half, time + half,
+                angle=_first_numbers(feed, "RECEPTOR_ANGLE", 1)[:, 0],
+                offset=np.hypot(*_first_numbers(feed, "BEAM_OFFSET", 2).T))
 
 
 def usable_frame(field: Field, path: str) -> None:
@@ -363,7 +392,20 @@ def fingerprint(path: str) -> str:
     return digest.hexdigest()
 
 
+def _first_numbers(table, column: str, number: int) -> np.ndarray:
+    """Return the first numbers (row, `number`) of the arrays in a column; NaN where none are."""
+    found = np.full((table.nrows(), number), np.nan)
+    if column in table.colnames():
+        for row, cell in table.getvarcol(column).items():
+            if np.size(cell) >= number and cell is not False:
+                found[int(row[1:]) - 1] = np.ravel(cell)[:number]
+    return found
+
+
 def _joined(start: np.ndarray, length: np.ndarray) -> list[tuple[int, int]]:
     """Return runs with those that follow each other joined to one."""
-    first = np.append(0, 1 + np.flatnonzero(start[1:] != start[:-1] + length[:-1]))
+    breaks = np.flatnonzero(start[1:] != start[:-1] + length[:-1]) + 1
+    if not len(breaks):
+        return [(int(start[0]), int(length.sum()))]
+    first = np.append(0, breaks)
     return list(zip(start[first].tolist(), np.add.reduceat(length, first).tolist(), strict=True))

@@ -8,6 +8,7 @@ import numpy as np
 from visds.core.errors import MeasurementSetError
 from visds.core.polarization import Handedness, parallel_hands
 from visds.core.quantities import UVDistance
+from visds.visibility.feed_rotation import feed_rotations
 from visds.visibility.integrations import (
     IntervalDoubts,
     group_times,
@@ -24,13 +25,13 @@ from visds.visibility.measurement_set import (
 from visds.visibility.selection import (
     ReadSettings,
     check_cells,
+    check_feed,
     choose_column,
     choose_correlations,
     choose_field,
     choose_handedness,
     choose_stokes,
     choose_weights,
-    feed_rotation,
     longest_baseline,
     one_number_a_field,
     select_runs,
@@ -57,6 +58,7 @@ class Source:
     frame: str
     feed_angle: float
     parallactic: bool
+    nasmyth: int
     position: np.ndarray
     uv_min: UVDistance | None
     uv_max: UVDistance | None
@@ -117,6 +119,13 @@ class Plan:
         times = [time for task in self.tasks for time in (task.time[0], task.time[-1])]
         return 2000 + ((min(times) + max(times)) / 2 - 51544.5) / 365.25
 
+    def longest_used(self, longest: float, wavelength: float) -> float:
+        """Return the longest baseline (m) used at a wavelength (m): at most --uv-max."""
+        limit = self.tasks[0].source.uv_max
+        if limit is None:
+            return longest
+        return min(longest, limit.value * (wavelength if limit.in_wavelengths else 1.0))
+
 
 def plan_chunks(path: str, settings: ReadSettings) -> Plan:
     """Return the chunks into which an observation is split, and the choices made.
@@ -140,6 +149,7 @@ def plan_chunks(path: str, settings: ReadSettings) -> Plan:
         runs = select_runs(description, runs, settings)
         field_number = choose_field(description, runs, settings, choices)
         runs = runs.select(runs.field == field_number)
+        check_feed(runs, path)
         observed = description.fields[field_number]
         usable_frame(observed, path)
         stored = choose_correlations(description, runs, settings, path)
@@ -150,7 +160,8 @@ def plan_chunks(path: str, settings: ReadSettings) -> Plan:
         check_cells(measurement_set, description, runs, column)
         weights, calibrated = choose_weights(measurement_set, runs, settings, choices, warnings)
         longest = longest_baseline(description)
-    feed_angle, parallactic = feed_rotation(description, settings, labels, stokes, choices)
+        rotations = feed_rotations(description, runs, measurement_set.antennas(runs), settings,
+                                   labels, stokes, choices, warnings)
     tasks: list[ChunkTask] = []
     doubts = IntervalDoubts()
     for number in np.unique(runs.data_description):
@@ -159,6 +170,7 @@ def plan_chunks(path: str, settings: ReadSettings) -> Plan:
         if not np.all(np.isfinite(window.frequency)) or np.any(window.frequency <= 0):
             raise MeasurementSetError(
                 f"{path}: spectral window {window_number} has channels without a frequency")
+        rotation = rotations[int(number)]
         _, factors = handedness.settle(description.correlations[setup])
         source = Source(
             path=path, column=column, weights=weights,
@@ -168,7 +180,8 @@ def plan_chunks(path: str, settings: ReadSettings) -> Plan:
             frequency=window.frequency, channel_width=window.channel_width,
             frequency_frame=window.frame, field=observed.name,
             phase_centre=(observed.phase_centre.ra, observed.phase_centre.dec),
-            frame=observed.phase_centre.frame, feed_angle=feed_angle, parallactic=parallactic,
+            frame=observed.phase_centre.frame, feed_angle=rotation.receptor_angle,
+            parallactic=rotation.parallactic, nasmyth=rotation.nasmyth,
             position=description.position, uv_min=settings.uv_min, uv_max=settings.uv_max)
         mine = runs.select(runs.data_description == number)
         for scan in np.unique(mine.scan):

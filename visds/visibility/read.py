@@ -14,13 +14,13 @@ import numpy as np
 from numba import int64, uint8, void
 
 from visds.core.flags import Flag
-from visds.core.sky import LIGHT_SPEED, Direction, parallactic_angle
+from visds.core.sky import LIGHT_SPEED, Direction, elevation, parallactic_angle
 from visds.core.vector import given
 from visds.visibility.chunk import VisibilityChunk
 from visds.visibility.measurement_set import MeasurementSet
 from visds.visibility.plan import ChunkTask, Source
 
-SLAB_BYTES = 12_000_000
+SLAB_BYTES = 5_000_000
 """Memory of one slab: small enough for the processor's caches to help, large to read fast."""
 
 
@@ -32,18 +32,19 @@ class Buffers:
     """
 
     def __init__(self):
-        self._shape: tuple[int, ...] = ()
+        self._shape: tuple = ()
         self._rings: list[dict[str, np.ndarray]] = []
 
-    def of(self, number: int, T: int, B: int, F: int, P: int,
-           W: int) -> list[dict[str, np.ndarray]]:
-        """Return some sets of arrays for slabs of a shape."""
-        if self._shape != (number, T, B, F, P, W):
-            self._shape, self._rings = (number, T, B, F, P, W), []
-            self._rings = [{"visibility": np.empty((T, B, F, P), np.complex64),
-                            "flags": np.empty((T, B, F, P), np.uint8),
-                            "weight": np.empty((T, B, W, P), np.float32),
-                            "uvw": np.empty((T, B, 3), np.float64)} for _ in range(number)]
+    def of(self, number: int, shape: tuple[int, int, int, int],
+           with_weight: bool) -> list[dict[str, np.ndarray]]:
+        """Return some sets of arrays for slabs of a shape (T,B,F,P)."""
+        if self._shape != (number, shape, with_weight):
+            self._shape, self._rings = (number, shape, with_weight), []
+            dtypes = {"visibility": np.complex64, "flags": np.uint8}
+            if with_weight:
+                dtypes["weight"] = np.float32
+            self._rings = [{name: np.empty(shape, dtype) for name, dtype in dtypes.items()}
+                           for _ in range(number)]
         return self._rings
 
 
@@ -64,13 +65,23 @@ class ChunkReader:
         first = measurement_set.rows("ANTENNA1", *runs)
         second = measurement_set.rows("ANTENNA2", *runs)
         # Runs are in the order of time, so each integration is a range of rows and of runs.
-        self._row_time = np.repeat(task.run_integration, task.run_length)
-        self._cross = first != second
-        self._row_flag = measurement_set.rows("FLAG_ROW", *runs) & self._cross
-        self.antennas, self._row_baseline = _grid(first, second, self._row_time, self._cross)
-        T, B = self.shape[:2]
-        self._in_order = len(self._cross) == T * B and bool(self._cross.all()) and np.array_equal(
-            self._row_time * B + self._row_baseline, np.arange(T * B))
+        row_time = np.repeat(task.run_integration, task.run_length)
+        cross = first != second
+        self.antennas, baseline = _grid(first, second, row_time, cross)
+        T, B, _, P = self.shape
+        self._place = np.where(cross, row_time * B + baseline, -1)
+        self._in_order = np.array_equal(self._place, np.arange(T * B))
+        self._first_row = np.searchsorted(row_time, np.arange(T + 1))
+        self._first_run = np.searchsorted(task.run_integration, np.arange(T + 1))
+        absent = np.ones(T * B, bool)
+        absent[self._place[cross]] = False
+        self._absent = absent.reshape(T, B)
+        self._uvw, self._row_flags = self._uvw_and_flags(cross)
+        # Weights of all channels alike; those of channels are read with the visibilities.
+        self._weight = np.where(self._absent, 0, np.ones(1, np.float32))[:, :, None, None].repeat(
+            P, axis=3) if task.source.weights != "spectrum" else None
+        if task.source.weights == "row":
+            self._read("WEIGHT", self._weight[:, :, 0], 0, T)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -90,79 +101,82 @@ class ChunkReader:
         source = self._task.source
         per_slab = max(1, SLAB_BYTES // max(1, B * source.bytes_per_row))
         feed_angle = _feed_angle(source, self._task.time)
-        weights = F if source.weights == "spectrum" else 1
-        rings = (buffers or Buffers()).of(2 * stages + 1, min(per_slab, T), B, F, P, weights)
+        weight = None if self._weight is None else _scaled(self._weight, source)
+        rings = (buffers or Buffers()).of(2 * stages + 1, (min(per_slab, T), B, F, P),
+                                          with_weight=weight is None)
         for number, begin in enumerate(range(0, T, per_slab)):
             end = min(begin + per_slab, T)
-            ring = rings[number % len(rings)]
-            arrays = {name: values[:end - begin] for name, values in ring.items()}
+            arrays = {name: values[:end - begin]
+                      for name, values in rings[number % len(rings)].items()}
             self._fill(arrays, begin, end)
+            if weight is not None:
+                arrays["weight"] = weight[begin:end]
             yield VisibilityChunk(
-                **arrays, antennas=self.antennas, time=self._task.time[begin:end],
-                integration=self._task.integration[begin:end], feed_angle=feed_angle[begin:end],
-                frequency=source.frequency, channel_width=source.channel_width,
-                correlations=source.correlations, phase_centre=source.phase_centre,
-                frame=source.frame, field=source.field, scan=self._task.scan,
-                spectral_window=source.spectral_window)
+                **arrays, uvw=self._uvw[begin:end], antennas=self.antennas,
+                time=self._task.time[begin:end], integration=self._task.integration[begin:end],
+                feed_angle=feed_angle[begin:end], frequency=source.frequency,
+                channel_width=source.channel_width, correlations=source.correlations,
+                phase_centre=source.phase_centre, frame=source.frame, field=source.field,
+                scan=self._task.scan, spectral_window=source.spectral_window)
 
     def _fill(self, arrays: dict[str, np.ndarray], begin: int, end: int) -> None:
         """Read integrations `begin` to before `end` into the arrays of a slab."""
         source = self._task.source
-        rows = slice(*np.searchsorted(self._row_time, (begin, end)))
-        run = slice(*np.searchsorted(self._task.run_integration, (begin, end)))
-        runs = (self._task.run_start[run], self._task.run_length[run])
-        B = len(self.antennas)
-        place = np.where(self._cross[rows],
-                         (self._row_time[rows] - begin) * B + self._row_baseline[rows], -1)
-        if self._in_order:
-            self._read_in_order(arrays, runs)
-        else:
-            self._scatter(arrays, runs, place)
-        if source.weights == "flat":
-            arrays["weight"][...] = (arrays["flags"][:, :, :1] & Flag.ABSENT) == 0
-        flagged = place[self._row_flag[rows]]
-        arrays["flags"].reshape((end - begin) * B, -1)[flagged] |= np.uint8(Flag.MEASUREMENT_SET)
+        visibility, flags = arrays["visibility"], arrays["flags"]
+        self._read(source.column, visibility, begin, end)
+        self._read("FLAG", flags.view(bool), begin, end)
+        if "weight" in arrays:
+            self._read("WEIGHT_SPECTRUM", arrays["weight"], begin, end)
+            arrays["weight"][...] = _scaled(arrays["weight"], source)
         if self._model_column:
-            model = self._set.rows(self._model_column, *runs)[place >= 0]
-            arrays["visibility"].reshape(-1, *model.shape[1:])[place[place >= 0]] -= model
+            model = np.empty_like(visibility)
+            self._read(self._model_column, model, begin, end)
+            visibility -= model
         for p, factor in enumerate(source.factors):
             if factor != 1:
-                arrays["visibility"][..., p] *= np.float32(factor)
-                arrays["weight"][..., p] /= np.float32(factor**2)
-        lost = ~np.isfinite(arrays["uvw"]).all(axis=-1)
-        if lost.any():
-            arrays["flags"][lost] |= np.uint8(Flag.NOT_FINITE)
-            arrays["uvw"][lost] = 0
+                visibility[..., p] *= np.float32(factor)
+        row_flags = self._row_flags[begin:end]
+        if row_flags.any():
+            flags |= row_flags[:, :, None, None]
         if source.uv_min or source.uv_max:
-            flag_uv_range(arrays["flags"], arrays["uvw"], source)
+            flag_uv_range(flags, self._uvw[begin:end], source)
 
-    def _columns(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the slab's arrays, rows of cells alike, by the columns that fill them."""
-        source = self._task.source
-        columns = {source.column: arrays["visibility"], "FLAG": arrays["flags"].view(bool),
-                   "UVW": arrays["uvw"]}
-        if source.weights == "spectrum":
-            columns["WEIGHT_SPECTRUM"] = arrays["weight"]
-        elif source.weights == "row":
-            columns["WEIGHT"] = arrays["weight"][:, :, 0]
-        return {column: values.reshape(-1, *values.shape[2:])
-                for column, values in columns.items()}
+    def _read(self, column: str, values: np.ndarray, begin: int, end: int) -> None:
+        """Read the cells of integrations `begin` to before `end` to their places (T,B,...).
 
-    def _read_in_order(self, arrays: dict[str, np.ndarray], runs) -> None:
-        """Read rows that are the grid's places one after the other."""
-        for column, values in self._columns(arrays).items():
-            self._set.rows(column, *runs, out=values)
+        Places that no row holds become zero.
+        """
+        run = slice(self._first_run[begin], self._first_run[end])
+        runs = (self._task.run_start[run], self._task.run_length[run])
+        cells = values.reshape(-1, *values.shape[2:])
+        if self._in_order:
+            self._set.rows(column, *runs, out=cells)
+            return
+        values[self._absent[begin:end]] = 0
+        place = self._place[self._first_row[begin]:self._first_row[end]] - begin * values.shape[1]
+        rows = np.ascontiguousarray(self._set.rows(column, *runs), values.dtype)
+        scatter_rows(rows.reshape(len(place), -1).view(np.uint8), place,
+                     cells.reshape(len(cells), -1).view(np.uint8))
 
-    def _scatter(self, arrays: dict[str, np.ndarray], runs, place: np.ndarray) -> None:
-        """Write the cells of all rows to their places, and that nothing was at the others."""
-        absent = np.ones(arrays["flags"].shape[:2], bool)
-        absent.reshape(-1)[place[place >= 0]] = False
-        for name, values in arrays.items():
-            values[absent] = Flag.ABSENT if name == "flags" else 0
-        for column, values in self._columns(arrays).items():
-            cells = np.ascontiguousarray(self._set.rows(column, *runs), values.dtype)
-            scatter_rows(cells.reshape(len(place), -1).view(np.uint8), place,
-                         values.reshape(len(values), -1).view(np.uint8))
+    def _uvw_and_flags(self, cross: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return uvw (T,B,3), zero where not finite, and the flag bits (T,B) of whole rows."""
+        T, B = self._absent.shape
+        uvw = np.empty((T, B, 3))
+        self._read("UVW", uvw, 0, T)
+        lost = ~np.isfinite(uvw).all(axis=-1)
+        uvw[lost] = 0
+        bits = np.where(self._absent, np.uint8(Flag.ABSENT), np.uint8(0))
+        bits[lost] |= np.uint8(Flag.NOT_FINITE)
+        flagged = self._set.rows("FLAG_ROW", self._task.run_start, self._task.run_length) & cross
+        bits.reshape(-1)[self._place[flagged]] |= np.uint8(Flag.MEASUREMENT_SET)
+        return uvw, bits
+
+
+def _scaled(weight: np.ndarray, source: Source) -> np.ndarray:
+    """Return the weights of visibilities that are multiplied by the source's factors."""
+    if all(factor**2 == 1 for factor in source.factors):
+        return weight
+    return weight / np.square(np.array(source.factors, np.float32))
 
 
 @numba.njit(void(given(uint8, 2), given(int64, 1), uint8[:, ::1]), cache=True, nogil=True)
@@ -254,7 +268,9 @@ def _grid(first, second, integration, cross) -> tuple[np.ndarray, np.ndarray]:
 
 def _feed_angle(source: Source, time: np.ndarray) -> np.ndarray:
     angle = np.full(len(time), source.feed_angle)
+    place = Direction(*source.phase_centre, source.frame), source.position
     if source.parallactic:
-        angle += parallactic_angle(time, Direction(*source.phase_centre, source.frame),
-                                   source.position)
+        angle += parallactic_angle(time, *place)
+    if source.nasmyth:
+        angle += source.nasmyth * elevation(time, *place)
     return angle

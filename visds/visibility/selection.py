@@ -32,6 +32,9 @@ class ReadSettings:
         None, "scans, such as 1 3 7~9 (default: all)", many=True, metavar="SCAN")
     spw: tuple[str, ...] = setting(
         None, "spectral windows, such as 0 2~3 (default: all)", many=True, metavar="SPW")
+    feed: str | None = setting(
+        None, "feed, where there are rows of several (FEED1 and FEED2; default: the only one)",
+        metavar="FEED")
     correlations: tuple[str, ...] = setting(
         None, "correlations to use, such as RR LL (default: all)", many=True, metavar="CORR")
     stokes: str | None = setting(
@@ -54,7 +57,8 @@ class ReadSettings:
         "iau", "sign of V: right-handed positive (iau) or left-handed positive (pulsar)",
         choices=("iau", "pulsar"))
     parallactic: str = setting(
-        "auto", "turn Q and U by the parallactic angle (auto: linear feeds on alt-az mounts)",
+        "auto", "turn Q and U by the parallactic angle (auto: linear feeds, as MOUNT says; no: the "
+        "calibration has done so)",
         choices=("auto", "yes", "no"))
     receptor_angle: float | None = setting(
         None, "position angle of the feed's X (or R) in degrees (default: the FEED table's, for "
@@ -80,7 +84,7 @@ def choose_column(description, settings, choices) -> str:
 
 
 def select_runs(description: Description, runs: RowRuns, settings: ReadSettings) -> RowRuns:
-    """Return the runs of rows with cross-correlations of the scans, windows and field wanted."""
+    """Return the runs of rows with cross-correlations of the scans, windows, field, feed wanted."""
     chosen = runs.cross > 0
     if not chosen.any():
         raise MeasurementSetError(f"{description.path} holds autocorrelations only")
@@ -92,11 +96,16 @@ def select_runs(description: Description, runs: RowRuns, settings: ReadSettings)
                            description.path)
         window = np.array([window for window, _ in description.data_descriptions])
         chosen &= np.isin(window[runs.data_description], list(windows))
+    if settings.feed is not None:
+        feeds = _numbers((settings.feed,), "--feed", set(runs.feed[runs.feed >= 0].tolist()),
+                         description.path)
+        chosen &= np.isin(runs.feed, list(feeds))
     if settings.field is not None:
         chosen &= runs.field == _field_number(description, settings.field)
     if not chosen.any():
         raise MeasurementSetError(
-            f"{description.path}: no cross-correlations for this choice of field, scan and spw")
+            f"{description.path}: no cross-correlations for this choice of field, scan, spw "
+            "and feed")
     return runs.select(chosen)
 
 
@@ -110,7 +119,7 @@ def _numbers(texts, option, known: set[int], path: str) -> set[int]:
         inside = {number for number in known if first <= number <= last}
         if not inside:
             raise SettingsError(f"{option}: {text} is not in {path}; it has "
-                                f"{ranges(sorted(known))}")
+                                f"{ranges(sorted(known)) or 'none'}")
         numbers |= inside
     return numbers
 
@@ -151,6 +160,19 @@ def choose_field(description, runs, settings, choices) -> int:
     said = ", ".join(f"{description.fields[n].name} {t / 60:.1f} min" for n, t in on_source.items())
     choices.append(f"field {description.fields[best].name}: the most time on source ({said})")
     return best
+
+
+def check_feed(runs: RowRuns, path: str) -> None:
+    """Check that all rows are of one feed: feeds side by side see different skies."""
+    feeds = np.unique(runs.feed)
+    if feeds.tolist() == [-1]:
+        raise MeasurementSetError(f"{path}: all rows of this selection correlate different feeds "
+                                  "(FEED1 is not FEED2), which look at different places")
+    if len(feeds) > 1:
+        also = " and rows that correlate different ones" if feeds[0] < 0 else ""
+        raise MeasurementSetError(
+            f"{path}: the selection holds the feeds {ranges(feeds[feeds >= 0].tolist())} (FEED1, "
+            f"FEED2){also}; choose one with --feed")
 
 
 def choose_correlations(description, runs, settings, path) -> tuple[str, ...]:
@@ -255,25 +277,3 @@ def longest_baseline(description: Description) -> float:
     centred = description.placed_antennas - description.position
     # An upper limit that needs no pairs: good enough for a beam size before uvw is read.
     return float(2 * np.sqrt((centred**2).sum(axis=1)).max())
-
-
-def feed_rotation(description, settings, labels, stokes, choices) -> tuple[float, bool]:
-    """Return receptor angle (rad) and whether the parallactic angle is to be applied."""
-    linear = parallel_hands(labels) == ("XX", "YY")
-    mounts = [mount for mount in description.mounts if mount]
-    alt_az = bool(mounts) and sum(mount == "alt-az" for mount in mounts) > len(mounts) / 2
-    angle = np.radians(settings.receptor_angle) if settings.receptor_angle is not None else (
-        description.feed_angle if linear else 0.0)
-    parallactic = settings.parallactic == "yes" or (
-        settings.parallactic == "auto" and linear and alt_az)
-    if not {"Q", "U"} <= set(available_stokes(labels)):
-        if (angle or parallactic) and "Q" in stokes:
-            choices.append("Q is in the frame of the feeds: without cross-hands it cannot be "
-                           "turned to the sky")
-        return float(angle), parallactic
-    if angle:
-        choices.append(f"Q and U turned by the receptor angle {np.degrees(angle):.1f} deg")
-    if parallactic:
-        choices.append("Q and U turned by the parallactic angle (if the calibration did that "
-                       "already: --parallactic no)")
-    return float(angle), parallactic

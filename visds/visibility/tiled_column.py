@@ -17,6 +17,7 @@ import numpy as np
 
 # Numbers in headers are big-endian; a nested object begins with its length, name and version.
 _MAGIC = b"\xbe\xbe\xbe\xbe"
+_WORTH_ASKING = 1_000_000
 _CUBE_OF_MANAGER = {"TiledColumnStMan": 0, "TiledShapeStMan": 1}
 
 
@@ -48,8 +49,8 @@ class TiledColumn:
             Name and type of the column and the number of the table's rows.
         """
         manager = next((one for one in managers.values() if column in one["COLUMNS"]), None)
-        if manager is None or manager["TYPE"] not in _CUBE_OF_MANAGER or rows == 0 or len(
-                manager["COLUMNS"]) != 1:
+        if manager is None or manager["TYPE"] not in _CUBE_OF_MANAGER or len(
+                manager["COLUMNS"]) != 1 or not 0 < rows < 2**32:
             return None
         cubes = list(manager["SPEC"]["HYPERCUBES"].values())
         header = Path(table) / f"table.f{manager['SPEC']['SEQNR']}"
@@ -65,7 +66,7 @@ class TiledColumn:
                 or path.stat().st_size < tiles * tile_bits // 8):
             return None
         content = header.read_bytes()
-        if not _is_plain(content, little_endian=np.little_endian) or (
+        if not _has_native_bytes(content) or (
                 manager["TYPE"] == "TiledShapeStMan" and not content.endswith(_row_map(rows))):
             return None
         return cls(path, dtype, tuple(reversed(cell)), rows)
@@ -73,7 +74,7 @@ class TiledColumn:
     def read(self, first: int, out: np.ndarray) -> None:
         """Fill `out` (rows, *cell) with the cells of rows from `first` on.
 
-        The system is asked to have the next as many ready.
+        If they are many, the system is asked to have the next as many ready.
 
         Raises
         ------
@@ -94,21 +95,25 @@ class TiledColumn:
             self._read_bytes(first * out[0].nbytes, memoryview(out).cast("B"))
 
     def _read_bytes(self, begin: int, left: memoryview) -> None:
-        with open(self.path, "rb", buffering=0) as file:
-            os.posix_fadvise(file.fileno(), begin + len(left), len(left), os.POSIX_FADV_WILLNEED)
+        file = os.open(self.path, os.O_RDONLY)
+        try:
+            if len(left) > _WORTH_ASKING:
+                os.posix_fadvise(file, begin + len(left), len(left), os.POSIX_FADV_WILLNEED)
             while len(left):
-                count = os.preadv(file.fileno(), [left], begin)
+                count = os.preadv(file, [left], begin)
                 if count == 0:
                     raise OSError(f"{self.path} ends at byte {begin}")
                 left, begin = left[count:], begin + count
+        finally:
+            os.close(file)
 
 
 def _bits(dtype: np.dtype) -> int:
     return 1 if dtype.kind == "b" else 8 * dtype.itemsize
 
 
-def _is_plain(header: bytes, little_endian: bool) -> bool:
-    """Return whether a tiled storage manager's header names this order of bytes."""
+def _has_native_bytes(header: bytes) -> bool:
+    """Return whether a tiled storage manager's header names this machine's order of bytes."""
     if not header.startswith(_MAGIC):
         return False
     name = b"TiledStMan"
@@ -119,7 +124,7 @@ def _is_plain(header: bytes, little_endian: bool) -> bool:
     # The first version knows big-endian data only and does not say so.
     version = int.from_bytes(header[at:at + 4], "big")
     big_endian = version < 2 or header[at + 4] != 0
-    return big_endian != little_endian
+    return big_endian != np.little_endian
 
 
 def _row_map(rows: int) -> bytes:
