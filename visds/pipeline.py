@@ -33,7 +33,7 @@ from visds.dynspec.doubts import doubts
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.flag import clip
 from visds.dynspec.flag_settings import FlagSettings
-from visds.dynspec.plots.draw import available_plots, draw_products
+from visds.dynspec.plots.draw import available_plots, draw_plot, picture
 from visds.dynspec.report import imaginary_scatter, scan_table, write_report
 from visds.dynspec.stitch import common_axes, stitch
 from visds.dynspec.variability import statistics
@@ -251,7 +251,8 @@ def _draw(spectrum: DynamicSpectrum, detections: Table, settings: Settings, fold
           farm: Farm) -> dict[str, Path]:
     """Draw the plots, one a task; return the pictures for the report by caption."""
     chosen = settings["plot"].plots or available_plots(spectrum)
-    work = functools.partial(_draw_one, spectrum, detections, settings["plot"], folder)
+    work = functools.partial(_draw_one, picture(spectrum, chosen, settings["plot"]), detections,
+                             settings["plot"], folder)
     pictures: dict[str, Path] = {}
     with Progress("plots", len(chosen)) as progress:
         for outcome in farm.run(work, list(chosen)):
@@ -265,8 +266,8 @@ def _draw(spectrum: DynamicSpectrum, detections: Table, settings: Settings, fold
     return {CAPTIONS.get(name, name): pictures[name] for name in ordered}
 
 
-def _draw_one(spectrum, detections, settings, folder, plot: str) -> list[Path]:
-    return draw_products(spectrum, detections, dataclasses.replace(settings, plots=(plot,)), folder)
+def _draw_one(pictured, detections, settings, folder, plot: str) -> list[Path]:
+    return draw_plot(pictured, plot, detections, settings, folder)
 
 
 def _write_table(table: Table, path: Path) -> None:

@@ -71,9 +71,8 @@ def test_channels_of_unequal_width_side_by_side_are_no_gap():
     assert channel_groups(frequency, width, channel_bin("2MHz")).length.tolist() == [2, 1, 1]
 
 
-def test_sums_and_unions_are_over_each_group():
+def test_sums_are_over_each_group():
     groups = time_groups(*times((0, 3), (100, 2)), time_bin("2"))
     values = np.arange(5)
     assert groups.sum(values, 0).tolist() == [1, 2, 7]
-    assert groups.bitwise_or(2**values, 0).tolist() == [3, 4, 24]
     assert whole(5).sum(values, 0).tolist() == [10]

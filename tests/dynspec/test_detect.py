@@ -323,6 +323,18 @@ def test_linear_feeds_without_V_are_searched_in_I():
     assert np.isnan(table["snr_V"][0])
 
 
+def test_the_direction_is_that_of_the_target_and_said_to_be_assumed():
+    source = spectrum(truth(intensity=burst(1.0)))
+    source = source.replace(meta={"ra_deg": 83.1, "dec_deg": -5.2, "beam_arcsec": 6.0})
+    table = detect(source, DetectSettings(**FAST))
+    assert (table["ra"][0], table["dec"][0]) == (83.1, -5.2)
+    assert table["ra_error"][0] == table["dec_error"][0] == pytest.approx(3 / table["snr"][0])
+    assert table.meta["position"] == "assumed: direction of the target, not measured"
+    for name in ("ra", "dec"):
+        assert table[name].description.startswith("assumed direction: that of the target")
+        assert table[f"{name}_error"].description.endswith("the direction is not measured")
+
+
 def test_unknown_beam_and_direction_are_nan():
     source = spectrum(truth(intensity=burst(1.0)))
     table = detect(source.replace(meta={}), DetectSettings(**FAST))

@@ -1,5 +1,7 @@
 """Estimates, errors and rebinning of a dynamic spectrum, against draws and direct sums."""
 
+import pickle
+
 import numpy as np
 import pytest
 from noisy import CIRCULAR, LINEAR, TRUTH, chunk, spectrum, unequal
@@ -269,3 +271,36 @@ def test_a_spectrum_on_disk_is_the_spectrum(tmp_path):
         made.polarizations, made.parallel_hands, made.meta)
     with pytest.raises(FormatError, match="does not exist"):
         DynamicSpectrum.read(tmp_path / "other.h5")
+
+
+def test_estimates_are_shared_and_cannot_be_changed_by_one_who_asks():
+    made = spectrum(flagged_chunk())
+    for name in ("flux_density", "residual", "sigma", "sigma_formal", "sigma_empirical"):
+        assert getattr(made, name) is getattr(made, name)
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(made, name)[0, 0, 0] = 1.0
+
+
+def test_a_changed_spectrum_has_estimates_of_its_own():
+    made = spectrum(flagged_chunk())
+    before = made.flux_density
+    doubled = made.replace(sum_wv=2 * made.sum_wv)
+    np.testing.assert_allclose(doubled.flux_density, 2 * before)
+    assert made.flux_density is before
+
+
+def test_a_spectrum_that_is_sent_to_another_rank_is_its_sums_alone():
+    made = spectrum(flagged_chunk())
+    size = len(pickle.dumps(made))
+    assert np.isfinite(made.sigma).any()
+    assert len(pickle.dumps(made)) == size
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(made)).sigma, made.sigma)
+
+
+def test_a_region_of_single_visibilities_adds_nothing_to_the_covariance_of_a_bin():
+    made = spectrum(chunk(("RR", "LL"), np.array([[1.0, 3.0]]), T=8))
+    cells = np.arange(8)[:, None] < 4
+    masked = made.flag_cells(cells).rebin(time=8)
+    rest = made.select_times(~cells[:, 0]).rebin(time=4)
+    np.testing.assert_allclose(masked.sum_w2_cross, rest.sum_w2_cross, rtol=1e-12)
+    np.testing.assert_allclose(masked.sum_w2_covariance, rest.sum_w2_covariance, rtol=1e-12)

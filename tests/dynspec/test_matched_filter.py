@@ -3,15 +3,11 @@
 import numpy as np
 import pytest
 
+from visds.dynspec.detection.boxes import Boxes, dyadic_widths, scan_slices
+from visds.dynspec.detection.disjoint import disjoint
 from visds.dynspec.detection.false_alarm import FalseAlarms, gumbel
-from visds.dynspec.detection.matched_filter import (
-    STARTS_PER_WIDTH,
-    Boxes,
-    MatchedFilter,
-    disjoint,
-    dyadic_widths,
-    scan_slices,
-)
+from visds.dynspec.detection.matched_filter import MatchedFilter
+from visds.dynspec.detection.search import STARTS_PER_WIDTH
 
 
 def noise(shape=(12, 10), seed=0, flagged=0.2):
@@ -73,6 +69,21 @@ def test_signal_to_noise_of_every_box_is_that_of_the_sum_over_its_cells(quiescen
             assert found.snr[centre] == pytest.approx(snr, rel=1e-12)
         else:
             assert found.snr[centre] == -np.inf
+
+
+@pytest.mark.parametrize("quiescent", ["observation", "scan", "none"])
+def test_cells_taken_out_of_a_filter_are_cells_that_never_had_weight(quiescent):
+    values, weight = noise()
+    boxes = Boxes((slice(0, 5), slice(5, 12)), 10, quiescent=quiescent)
+    coherent = np.full(values.shape, 0.1)
+    cells = np.zeros(values.shape, bool)
+    cells[3:7, 4:6] = cells[9, 8] = True
+    changed = MatchedFilter(weight.copy(), boxes, coherent=coherent)
+    changed.take_out(cells)
+    made = MatchedFilter(np.where(cells, 0, weight), boxes, coherent=coherent)
+    assert changed.extremes(values[None]) == made.extremes(values[None])
+    found, expected = (one.best_boxes(values, 0.5) for one in (changed, made))
+    np.testing.assert_array_equal(found.snr, expected.snr)
 
 
 def test_several_realizations_at_once_are_the_same_as_one_by_one():

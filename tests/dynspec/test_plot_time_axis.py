@@ -5,7 +5,13 @@ import pytest
 from spectra import spectrum
 
 from visds.core.errors import SettingsError
-from visds.dynspec.plots.cells import frequency_edges, rebin_to_pixels, time_edges, visible
+from visds.dynspec.plots.cells import (
+    frequency_edges,
+    rebin_channels,
+    rebin_times,
+    time_edges,
+    visible,
+)
 from visds.dynspec.plots.time_axis import TimeAxis, cell_widths
 
 
@@ -133,7 +139,8 @@ def test_barycentric_times_that_are_not_known_are_an_error():
 def test_a_spectrum_with_more_cells_than_pixels_is_summed_not_sampled():
     rng = np.random.default_rng(0)
     data = spectrum(rng.normal(size=(700, 90, 4)), sigma=0.01)
-    small = rebin_to_pixels(data, TimeAxis(data), width=1.0, height=0.5, resolution=50)
+    small = rebin_channels(rebin_times(data, TimeAxis(data), width=1.0, resolution=50),
+                           height=0.5, resolution=50)
     assert small.flags.shape[:2] == (50, 23)
     assert small.count.sum() == data.count.sum()
     assert small.values("I")[0, 0] == pytest.approx(np.mean(data.values("I")[:14, :4]))
@@ -141,8 +148,8 @@ def test_a_spectrum_with_more_cells_than_pixels_is_summed_not_sampled():
 
 def test_a_spectrum_with_fewer_cells_than_pixels_is_left_alone():
     data = example()
-    same = rebin_to_pixels(data, TimeAxis(data), width=6.0, height=2.0, resolution=200)
-    np.testing.assert_array_equal(same.time, data.time)
+    assert rebin_times(data, TimeAxis(data), width=6.0, resolution=200) is data
+    assert rebin_channels(data, height=2.0, resolution=200) is data
 
 
 def test_a_cell_alone_between_gaps_and_too_narrow_to_be_seen_is_widened_about_its_centre():
@@ -183,3 +190,13 @@ def test_every_wide_panel_has_two_labels():
     times = np.array([tick.time for tick in axis.ticks(6.0, 0.4)])
     for run in axis.runs:
         assert ((times >= run.start) & (times <= run.stop)).sum() >= 2
+
+
+@pytest.mark.parametrize(("scans", "most"), [(8, 2), (20, 3), (40, 5)])
+def test_a_narrow_panel_has_a_label_or_is_near_one_that_has(scans, most):
+    axis = TimeAxis(example(T=3 * scans, scans=tuple(range(scans)), gap=3000.0,
+                            start_mjd=59000.501))
+    times = np.array([tick.time for tick in axis.ticks(6.0, 0.28)])
+    has_label = [((times >= run.start) & (times <= run.stop)).any() for run in axis.runs]
+    assert len(axis.runs) == scans
+    assert np.convolve(has_label, np.ones(most, int), "valid").min() >= 1

@@ -39,6 +39,18 @@ def test_eta_of_pure_noise_is_one_on_average_and_its_probability_uniform():
         excess.std(), rel=0.2)
 
 
+def test_the_error_of_the_excess_variance_is_its_scatter_from_noise_to_noise():
+    """Of a source that varies too; what another stretch of its variation would do is not in it."""
+    rng = np.random.default_rng(6)
+    curve = 1 + 0.3 * np.sin(2 * np.pi * np.arange(100) / 25)
+    rows = [statistics(light_curve(curve + rng.normal(0, 0.1, 100), sigma=0.1))[0]
+            for _ in range(400)]
+    excess, error = (np.array([row[name] for row in rows])
+                     for name in ("excess_variance", "excess_variance_error"))
+    assert excess.mean() == pytest.approx(0.045 * 100 / 99, rel=0.03)
+    assert excess.std() == pytest.approx(error.mean(), rel=0.15)
+
+
 def test_eta_of_a_light_curve_of_a_noise_spectrum_is_one_on_average():
     values = [statistics(spectrum(np.zeros((32, 8, 4)), seed=seed, baselines=20).light_curve())
               for seed in range(40)]

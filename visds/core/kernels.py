@@ -11,9 +11,12 @@ import stat
 import tempfile
 from pathlib import Path
 
-_MODULES = ("visds.core.fletcher", "visds.dynspec.average", "visds.dynspec.flag",
-            "visds.dynspec.detection.matched_filter", "visds.visibility.bits",
-            "visds.visibility.read", "visds.visibility.sky_model.predict")
+_MODULES = (
+    "visds.core.fletcher", "visds.dynspec.average", "visds.dynspec.cell_sums",
+    "visds.dynspec.detection.boxes", "visds.dynspec.detection.disjoint",
+    "visds.dynspec.detection.scatter", "visds.dynspec.detection.search",
+    "visds.dynspec.flag", "visds.visibility.bits", "visds.visibility.read",
+    "visds.visibility.sky_model.predict")
 _PACKAGE = Path(__file__).parents[1]
 
 

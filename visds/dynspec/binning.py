@@ -8,8 +8,6 @@ from visds.core.quantities import Bin
 
 _GAP = 5.0
 """A gap in time: so many times the usual step from integration to integration."""
-_SHORT = 16
-"""A short group: of so many samples at most."""
 
 
 @dataclass(frozen=True)
@@ -23,22 +21,7 @@ class Groups:
         """Return the sums over the groups along an axis."""
         if len(self.start) == 1:
             return values.sum(axis, keepdims=True)
-        longest = int(self.length.max())
-        if axis != 0 or longest > _SHORT:
-            return np.add.reduceat(values, self.start, axis=axis)
-        # Much faster than reduceat, which takes one group after the other.
-        result = values[self.start]
-        for place in range(1, longest):
-            longer = np.flatnonzero(self.length > place)
-            if len(longer) == len(self.start):
-                result += values[self.start + place]
-            else:
-                result[longer] += values[self.start[longer] + place]
-        return result
-
-    def bitwise_or(self, values: np.ndarray, axis: int) -> np.ndarray:
-        """Return the union of the bits over the groups along an axis."""
-        return np.bitwise_or.reduceat(values, self.start, axis=axis)
+        return np.add.reduceat(values, self.start, axis=axis)
 
 
 def time_groups(time: np.ndarray, integration: np.ndarray, scan: np.ndarray, bin: Bin) -> Groups:

@@ -26,8 +26,8 @@ def doubts(spectrum: DynamicSpectrum, detections: Table,
     repeated = spectrum.meta.get("repeated_baselines", 0)
     if repeated:
         lines.append(f"{repeated} baselines occur more than once at a time: all rows are averaged; "
-                     "if some are copies the errors are too small, if they are of other feeds or "
-                     "subarrays the flux density is wrong")
+                     "if some are copies the errors are too small, if they are of "
+                     "other subarrays the flux density is wrong")
     for label, value in imaginary_scatter.items():
         if not _passes(value):
             lines.append(

@@ -5,17 +5,19 @@ on where chunks end. Every estimate is the real part of a weighted mean; the ima
 holds no flux density of a point source in the target direction, is kept as a check.
 """
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
 from visds.core.arrays import Record, array, attribute
-from visds.core.flags import CELL_MASK, Flag
+from visds.core.flags import Flag
 from visds.core.quantities import channel_bin, time_bin
-from visds.dynspec import binning
+from visds.dynspec import binning, cell_sums
 
 STOKES = ("I", "Q", "U", "V")
 
@@ -59,18 +61,19 @@ class DynamicSpectrum(Record):
         "target, phase centre, telescope, weights, conventions and flag statistics", {})
 
     # ---- estimates -------------------------------------------------------------------------
+    # Made once, of sums that do not change, and read-only.
 
     @property
     def flux_density(self) -> np.ndarray:
         """Flux density (T,F,P) in Jy: the real part of the weighted mean; NaN where flagged."""
-        return self._mean().real
+        return self._estimates.flux_density
 
     @property
     def residual(self) -> np.ndarray:
         """Imaginary part of the weighted mean (T,F,P) in Jy: noise about zero."""
-        return self._mean().imag
+        return self._estimates.residual
 
-    @property
+    @cached_property
     def sigma(self) -> np.ndarray:
         """Standard error of `flux_density` (T,F,P) in Jy: the empirical one, else the formal.
 
@@ -78,8 +81,12 @@ class DynamicSpectrum(Record):
         ten visibilities are in a cell it is itself too uncertain, and the formal error stands in
         its place, brought to the scale that the scatter of all cells gives (`weight_scale`).
         """
-        return np.where(self.count >= 10, self.sigma_empirical,
-                        self.sigma_formal * self.weight_scale)
+        is_few = self.count < 10
+        if not is_few.any():
+            return self.sigma_empirical
+        sigma = np.where(is_few, self.sigma_formal * self.weight_scale, self.sigma_empirical)
+        sigma.flags.writeable = False
+        return sigma
 
     @property
     def weight_scale(self) -> np.ndarray:
@@ -98,17 +105,14 @@ class DynamicSpectrum(Record):
         The root of the mean, weighted by the degrees of freedom N - 1, of the ratio of empirical
         to formal variance; a polarization without a cell of two visibilities is left out.
         """
-        ratio = (self.sigma_empirical / self.sigma_formal) ** 2
-        freedom = np.where(np.isfinite(ratio), self.count - 1, 0)
-        total = freedom.sum(axis=(0, 1))
-        squares = np.nansum(freedom * ratio, axis=(0, 1))
-        return {label: float(np.sqrt(squares[p] / total[p]))
-                for p, label in enumerate(self.polarizations) if total[p] and squares[p] > 0}
+        ratio, _ = cell_sums.variance_ratio(self)
+        return {label: float(np.sqrt(ratio[p])) for p, label in enumerate(self.polarizations)
+                if ratio[p] > 0}
 
     @property
     def sigma_formal(self) -> np.ndarray:
         """Formal error 1 / sqrt(sum w) (T,F,P) in Jy: right if the weights are 1/sigma^2."""
-        return self._masked(1 / np.sqrt(_positive(self.sum_w)))
+        return self._estimates.sigma_formal
 
     @property
     def sigma_empirical(self) -> np.ndarray:
@@ -118,10 +122,7 @@ class DynamicSpectrum(Record):
         own mean S, with the term sum w^2 that makes it unbiased for few visibilities of any
         weights w = 1/sigma^2 (for N equal weights it is the factor N / (N - 1)).
         """
-        mean = self._mean()
-        scatter = (self.sum_w2v2 - 2 * (mean.conj() * self.sum_w2v).real
-                   + np.abs(mean) ** 2 * self.sum_w2)
-        return self._masked(np.sqrt(np.maximum(scatter, 0) / 2 / self._freedom()))
+        return self._estimates.sigma_empirical
 
     def index(self, polarization: str) -> int:
         """Return the place of a Stokes parameter on axis P.
@@ -165,7 +166,8 @@ class DynamicSpectrum(Record):
         i, p = self.index("I"), self.index(self._partner())
         scale = self.weight_scale
         formal = self.sum_w2_covariance / _positive(self.sum_w[..., i]) ** 2 * scale[i] * scale[p]
-        return np.where(self.count[..., i] >= 10, self._empirical_covariance(), formal)
+        return np.where(self.count[..., i] >= 10,
+                        cell_sums.empirical_covariance(self, i, p), formal)
 
     def fraction(self, polarization: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the fraction of I, e.g. V/I, and its error (T,F); NaN where I < 5 sigma.
@@ -275,28 +277,52 @@ class DynamicSpectrum(Record):
 
         write_fits(self, path)
 
-    def plot(self, polarization: str = "I", **options: Any) -> Any:
-        """Draw one polarization against time and frequency; return the matplotlib figure."""
-        from visds.dynspec.plots.draw import plot_spectrum
+    def plot(self, plot: str = "I", *, detections: Any = None, **options: Any) -> Any:
+        """Return the matplotlib figure of a plot; a notebook shows it by itself.
 
-        return plot_spectrum(self, polarization, **options)
+        As `visds-plot` draws it. A spectrum of a single channel becomes a light curve, one of a
+        single integration a line of flux density against frequency.
+
+        Parameters
+        ----------
+        plot : str
+            A quantity against time and frequency: I, Q, U, V, RR, LL, XX, YY, V/I,
+            ``imaginary:V``, ``sigma:V`` or ``snr:V``; or lightcurve, of the whole band; or
+            overview, of both above each other.
+        detections : astropy Table, optional
+            To be outlined and numbered.
+        **options
+            Those of `visds-plot`, with underscores and as a user writes them there, e.g.
+            ``colour_limit=["V=5mJy"]``; `visds-plot --help` says what each means.
+
+            * figure: picture_width, picture_height, picture_resolution, label_size,
+              tick_rotation, plot_title
+            * units: flux_unit, stellar_radius, stellar_distance
+            * time axis: time_axis, time_unit, gaps, scan_edges
+            * colours: colour_scale, colour_power, colour_limit, colour_map, interpolation
+            * V: invert_v, expected_sign, sign_tolerance
+            * masks: mask_above
+            * light curve: curves, curve_bin, flux_range, colour_by_polarization
+            * marks: mark_time, mark_flux, mark_detections
+
+        Raises
+        ------
+        SettingsError
+            If the spectrum does not hold what is to be drawn, or for an option that cannot be used.
+        """
+        from visds.dynspec.plots.draw import plot_figure
+
+        return plot_figure(self, plot, detections=detections, **options)
 
     # ---- inside ----------------------------------------------------------------------------
 
-    def _mean(self) -> np.ndarray:
-        # numpy warns when a complex number is divided by NaN, which stands for an empty cell here.
-        with np.errstate(invalid="ignore"):
-            return self._masked(self.sum_wv / _positive(self.sum_w))
+    @cached_property
+    def _estimates(self) -> cell_sums.Estimates:
+        return cell_sums.estimates(self)
 
-    def _freedom(self) -> np.ndarray:
-        """Return (sum w)^2 - sum w^2, NaN where a cell has fewer than two visibilities."""
-        freedom = self.sum_w**2 - self.sum_w2
-        return np.where((self.count > 1) & (freedom > 0), freedom, np.nan)
-
-    def _masked(self, values: np.ndarray) -> np.ndarray:
-        # Of a complex number both parts: a real NaN would leave an imaginary part of zero.
-        missing = complex(np.nan, np.nan) if np.iscomplexobj(values) else np.nan
-        return np.where(self.flags & np.uint16(CELL_MASK), missing, values)
+    def __getstate__(self) -> dict[str, Any]:
+        # The sums alone go to another rank; what follows from them is made there if it is wanted.
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     def _partner(self) -> str:
         return "V" if "RR" in self.parallel_hands else "Q"
@@ -304,60 +330,10 @@ class DynamicSpectrum(Record):
     def _hand_sign(self, hand: str) -> int:
         return 1 if hand in ("RR", "XX") else -1
 
-    def _empirical_covariance(self) -> np.ndarray:
-        i, p = self.index("I"), self.index(self._partner())
-        mean_i, mean_p = self._mean()[..., i], self._mean()[..., p]
-        cross = (self.sum_w2_cross
-                 - (mean_i.conj() * self.sum_w2v[..., p]).real
-                 - (mean_p.conj() * self.sum_w2v[..., i]).real
-                 + (mean_i.conj() * mean_p).real * self.sum_w2[..., i])
-        return cross / 2 / self._freedom()[..., i]
-
     def _summed(self, groups: binning.Groups, axis: int) -> dict[str, np.ndarray]:
-        """Return the sums and flags of groups of cells along the time or channel axis.
-
-        Masked cells add nothing. A bin is EMPTY where no visibility is left, and a region that
-        the user flagged stays marked where it made the bin empty. The variance of a bin is that
-        of the mean of its cells, sum W^2 var / (sum W)^2 with W = sum w of a cell: what differs
-        between cells, a spectrum or a burst, is not noise. The second moments are written so that
-        they say this variance.
-        """
-        mask = np.uint16(CELL_MASK)
-        used = (self.flags & mask) == 0
-        added = {name: groups.sum(
-                     np.where(used if spec.axes == "TFP" else used[..., 0], getattr(self, name), 0),
-                     axis)
-                 for name, spec in self.array_specs().items()
-                 if name in ("sum_w", "sum_wv", "sum_w2", "count", "sum_w2_covariance")}
-        total = _positive(added["sum_w"])
-        freedom = added["sum_w"] ** 2 - added["sum_w2"]
-        mean = np.where(added["count"] > 0, added["sum_wv"] / np.where(
-            added["count"] > 0, added["sum_w"], 1), 0)
-        variance = np.where(self.count > 1, self.sigma_empirical, self.sigma_formal) ** 2
-        variance = groups.sum(np.where(used, self.sum_w**2 * variance, 0), axis) / total**2
-        added["sum_w2v"] = added["sum_w2"] * mean
-        added["sum_w2v2"] = (np.nan_to_num(2 * variance * freedom)
-                             + added["sum_w2"] * np.abs(mean) ** 2)
-        added["sum_w2_cross"] = self._summed_cross(groups, axis, added, mean, freedom)
-        reasons = groups.bitwise_or(self.flags & ~mask, axis)
-        region = groups.bitwise_or(self.flags & np.uint16(Flag.REGION), axis)
-        empty = added["count"] == 0
-        added["flags"] = reasons | np.where(empty, np.uint16(Flag.EMPTY) | region, np.uint16(0))
-        return added
-
-    def _summed_cross(self, groups: binning.Groups, axis: int, added: dict[str, np.ndarray],
-                      mean: np.ndarray, freedom: np.ndarray) -> np.ndarray:
-        """Return the `sum_w2_cross` that says the covariance of the means of groups of cells."""
-        if not self.has_parallel_pair:
-            return np.zeros(mean.shape[:2])
-        i, p = self.index("I"), self.index(self._partner())
-        weight = self.sum_w[..., i]
-        formal = self.sum_w2_covariance / _positive(weight) ** 2
-        covariance = np.where(self.count[..., i] > 1, self._empirical_covariance(), formal)
-        covariance = (groups.sum(np.nan_to_num(weight**2 * covariance), axis)
-                      / _positive(added["sum_w"][..., i]) ** 2)
-        return np.nan_to_num(2 * covariance * freedom[..., i]) + (
-            mean[..., i].conj() * mean[..., p]).real * added["sum_w2"][..., p]
+        pair = ((self.index("I"), self.index(self._partner())) if self.has_parallel_pair
+                else (-1, -1))
+        return cell_sums.summed(self, groups, axis, pair)
 
 
 def _positive(values: np.ndarray) -> np.ndarray:

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from visds.core.errors import SettingsError
-from visds.core.quantities import parse
+from visds.core.quantities import bare_number, parse
 from visds.core.settings import setting
 
 _JANSKY = {"Jy": 1.0, "mJy": 1e-3}
 
 
+@bare_number("Jy")
 def flux_limit(text: str) -> float:
     """Return a flux density in Jy; a bare number is Jy."""
     value = parse(text, _JANSKY, bare=1.0)
@@ -25,5 +26,5 @@ class FlagSettings:
         None, "flag visibilities with |I| above this flux density, such as 50Jy (default: none)",
         parse=flux_limit, metavar="FLUX")
     clip_v: float | None = setting(
-        None, "flag visibilities with |V| above this flux density (default: none)",
+        None, "flag visibilities with |V| above this flux density, such as 20Jy (default: none)",
         parse=flux_limit, metavar="FLUX")

@@ -23,7 +23,8 @@ COLUMNS = {
     "probability": (float, None, "that a constant source gives this eta or a larger one"),
     "excess_variance": (
         float, None, "(variance - mean of sigma^2) / mean^2; negative by chance if constant"),
-    "excess_variance_error": (float, None, "its standard error (Vaughan et al. 2003, eq. 11)"),
+    "excess_variance_error": (
+        float, None, "its standard error by noise alone (Vaughan et al. 2003, eq. 11)"),
     "modulation_index": (float, None, "root of the excess variance, zero if that is negative"),
     "eta_imaginary": (float, None, "eta of the imaginary part; 1 if the errors are right"),
     "probability_imaginary": (

@@ -5,9 +5,9 @@ from astropy.table import Table
 from astropy.time import Time
 
 from visds.dynspec.detection import measure
+from visds.dynspec.detection.boxes import Boxes
 from visds.dynspec.detection.events import Tile
 from visds.dynspec.detection.false_alarm import FalseAlarms
-from visds.dynspec.detection.matched_filter import Boxes
 from visds.dynspec.detection.noise import Plane
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 
@@ -144,10 +144,15 @@ def _fraction_v(spectrum: DynamicSpectrum, planes: dict[str, Plane],
     covariance = 0.0
     if "RR" in spectrum.parallel_hands:
         covariance = sigma_i * sigma_v * measure.correlation(
-            planes["I"], planes["V"], spectrum.covariance, box)
+            planes["I"], planes["V"], _covariance(spectrum, box), box)
     ratio = v / intensity
     variance = (sigma_v**2 + ratio**2 * sigma_i**2 - 2 * ratio * covariance) / intensity**2
     return ratio, float(np.sqrt(max(variance, 0)))
+
+
+def _covariance(spectrum: DynamicSpectrum, box: Tile) -> np.ndarray:
+    times, channels = box.cells
+    return spectrum.select_times(times).select_channels(channels).covariance
 
 
 def _times(spectrum: DynamicSpectrum, tile: Tile) -> tuple[float, float]:

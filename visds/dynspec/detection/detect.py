@@ -21,10 +21,11 @@ from astropy.table import Table
 from visds.core.errors import SettingsError
 from visds.core.quantities import Bin, channel_bin, time_bin
 from visds.core.settings import setting
+from visds.dynspec.detection.boxes import Boxes, scan_slices
 from visds.dynspec.detection.columns import empty_table, measured
 from visds.dynspec.detection.events import Tile, find_tiles, join
 from visds.dynspec.detection.false_alarm import FalseAlarms, calibrate
-from visds.dynspec.detection.matched_filter import Boxes, MatchedFilter, scan_slices
+from visds.dynspec.detection.matched_filter import MatchedFilter
 from visds.dynspec.detection.noise import Plane, planes
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 
@@ -77,13 +78,13 @@ class DetectSettings:
         True, "where baselines see different amplitudes (a resolved source), count that as an "
         "error of their mean that does not average down")
     minimum_duration: Bin | None = setting(
-        None, "shortest box, e.g. 20s or 2", parse=time_bin)
+        None, "shortest box, such as 20s", parse=time_bin)
     maximum_duration: Bin | None = setting(
-        None, "longest box, e.g. 1h or 64", parse=time_bin)
+        None, "longest box, such as 1h", parse=time_bin)
     minimum_bandwidth: Bin | None = setting(
-        None, "narrowest box, e.g. 4MHz or 4", parse=channel_bin)
+        None, "narrowest box, such as 4MHz", parse=channel_bin)
     maximum_bandwidth: Bin | None = setting(
-        None, "widest box, e.g. 100MHz or 64", parse=channel_bin)
+        None, "widest box, such as 100MHz", parse=channel_bin)
     across_scans: bool = setting(False, "let boxes reach over the gap between scans")
     good_fraction: float = setting(
         "0.5", "least fraction of unflagged cells in a box", parse=_fraction)
@@ -95,7 +96,7 @@ class DetectSettings:
 def detect(spectrum: DynamicSpectrum, settings: DetectSettings) -> Table:
     """Return the events of a dynamic spectrum, a row each, in the order of their start.
 
-    All columns of `detection_table.COLUMNS` are there even if there is no event; what is not
+    All columns of `columns.COLUMNS` are there even if there is no event; what is not
     known is NaN. The position is that of the target (``ra_deg`` and ``dec_deg`` of
     ``spectrum.meta``): it is assumed, not measured, and its error is what a fit could tell at
     best, half the beam (``beam_arcsec``) over the signal to noise.

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from visds.dynspec.detection.matched_filter import Boxes, Found, MatchedFilter
+from visds.dynspec.detection.boxes import Boxes
+from visds.dynspec.detection.matched_filter import Found, MatchedFilter, nothing_found
 from visds.dynspec.detection.noise import Plane
 
 # Boxes of one pass that are at least this fraction of its highest are not made by its dips.
@@ -52,21 +53,19 @@ def find_tiles(planes: Mapping[str, Plane], signs: Mapping[str, tuple[str, int]]
     """
     tiles: list[Tile] = []
     taken = np.zeros(next(iter(planes.values())).weight.shape, bool)
+    filters = {p: MatchedFilter(plane.weight.copy(), boxes, coherent=plane.coherent,
+                                scatter=plane.scatter) for p, plane in planes.items()}
     for _ in range(PASSES):
-        filters = {p: MatchedFilter(np.where(taken, 0, plane.weight), boxes,
-                                    coherent=plane.coherent, scatter=plane.scatter)
-                   for p, plane in planes.items()}
-        name, highest = _highest_search(planes, filters, signs, threshold)
-        if highest < threshold:
+        name, found = _highest_search(planes, filters, signs, threshold)
+        if not name:
             break
-        polarization, sign = signs[name]
-        plane = planes[polarization]
-        found = filters[polarization].best_boxes(sign * plane.values,
-                                                 max(threshold, COMPARABLE * highest))
-        new = _disjoint_boxes(name, found, plane.weight, taken)
+        before = taken.copy()
+        new = _disjoint_boxes(name, found, planes[signs[name][0]].weight, taken)
         if not new:
             break
         tiles += new
+        for matched_filter in filters.values():
+            matched_filter.take_out(taken & ~before)
     return tiles
 
 
@@ -102,21 +101,29 @@ def join(tiles: Sequence[Tile], time: np.ndarray, integration: np.ndarray,
 
 
 def _highest_search(planes: Mapping[str, Plane], filters: Mapping[str, MatchedFilter],
-                    signs: Mapping[str, tuple[str, int]], threshold: float) -> tuple[str, float]:
-    """Return the search whose best box is the highest of all, and its signal to noise.
+                    signs: Mapping[str, tuple[str, int]], threshold: float) -> tuple[str, Found]:
+    """Return the search whose best box is the highest of all, and its boxes comparable with that.
 
-    Less than the threshold if no box reaches it.
+    No search ("") if no box reaches the threshold.
     """
-    best, highest = "", np.nextafter(threshold, 0)
+    best, found = "", nothing_found((0, 0))
+    highest = np.nextafter(threshold, 0)
     for polarization, matched_filter in filters.items():
+        values = planes[polarization].values
         names = {sign: name for name, (p, sign) in signs.items() if p == polarization}
-        ends = matched_filter.extremes(
-            planes[polarization].values[None],
-            (highest if 1 in names else np.inf, -highest if -1 in names else -np.inf))
-        for sign, end in zip((1, -1), ends, strict=True):
-            if sign in names and sign * end[0] > highest:
-                best, highest = names[sign], float(sign * end[0])
-    return best, highest
+        chosen = list(names)
+        if len(names) > 1:
+            # One look at both signs, and one for the boxes if it is worth it.
+            ends = matched_filter.extremes(values[None], (highest, -highest))
+            chosen = [sign for sign, end in zip((1, -1), ends, strict=True)
+                      if sign * end[0] > highest]
+        for sign in chosen:
+            boxes = matched_filter.best_boxes(sign * values, max(threshold, COMPARABLE * highest),
+                                              COMPARABLE)
+            reached = boxes.snr.max(initial=-np.inf)
+            if reached > highest:
+                best, found, highest = names[sign], boxes, float(reached)
+    return best, found
 
 
 def _disjoint_boxes(name: str, found: Found, weight: np.ndarray, taken: np.ndarray) -> list[Tile]:

@@ -18,8 +18,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from visds.dynspec.detection.matched_filter import Boxes, MatchedFilter
-from visds.dynspec.detection.noise import Plane, clipped_scatter, normalized
+from visds.dynspec.detection.boxes import Boxes
+from visds.dynspec.detection.matched_filter import MatchedFilter
+from visds.dynspec.detection.noise import Plane, normalized
+from visds.dynspec.detection.scatter import scatter_of
 
 SEED = 20150611
 # Realizations filtered together: the norm of a box is computed once for all of them.
@@ -145,7 +147,7 @@ def noise_sample(plane: Plane, boxes: Boxes) -> np.ndarray:
     sample = sample[np.isfinite(sample)]
     if not sample.any():
         return np.zeros(0)
-    return sample / clipped_scatter(sample[:, None] ** 2)[0]
+    return sample / scatter_of(sample)
 
 
 def gumbel(values: np.ndarray) -> tuple[float, float]:

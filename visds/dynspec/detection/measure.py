@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from visds.dynspec.detection.boxes import Boxes, dyadic_widths, width_class
 from visds.dynspec.detection.events import Tile
-from visds.dynspec.detection.matched_filter import Boxes, dyadic_widths, width_class
 from visds.dynspec.detection.noise import Plane
 
 
@@ -60,10 +60,10 @@ def mean_flux_density(plane: Plane, tile: Tile, level: Level) -> tuple[float, fl
 def correlation(first: Plane, second: Plane, covariance: np.ndarray, tile: Tile) -> float:
     """Return the correlation of the errors of two planes' means in a box.
 
-    `covariance` (T,F) in Jy^2 is that of the cells; NaN counts as zero.
+    `covariance` in Jy^2 is that of the cells of the box; NaN counts as zero.
     """
     a, b = first.weight[tile.cells], second.weight[tile.cells]
-    total = np.sum(a * b * np.nan_to_num(covariance[tile.cells]))
+    total = np.sum(a * b * np.nan_to_num(covariance))
     size = np.sqrt(a.sum() * b.sum())
     return float(np.clip(total / size, -1, 1)) if size > 0 else 0.0
 

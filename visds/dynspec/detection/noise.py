@@ -14,16 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from visds.dynspec.detection import matched_filter
-from visds.dynspec.detection.matched_filter import Boxes
+from visds.dynspec.detection.boxes import Boxes, width_class
+from visds.dynspec.detection.disjoint import disjoint
+from visds.dynspec.detection.scatter import scatter_of, scatters, significant
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 
 MAD_TO_SIGMA = 1.4826
-# Squares count up to (3 sigma)^2, whose mean is then 0.9950 sigma^2 for Gaussian numbers; the
-# standard error of the scatter of n of them is 0.69 / sqrt(n).
-CLIP, CLIPPED_MEAN, SCATTER_ERROR = 3.0, 0.9950, 0.69
-# How many of its own errors an excess of scatter must have to be taken for real.
-EXCESS = 2.5
 # A smaller share of changing noise in the variance across baselines means structure.
 MOSTLY_STRUCTURE = 0.5
 
@@ -55,45 +51,24 @@ def planes(spectrum: DynamicSpectrum, polarizations: Sequence[str], boxes: Boxes
     a resolved source makes counts. Without a quiescent level taken off both have no meaning and
     are not used.
     """
-    spectrum = spectrum.select_polarizations(["I", *polarizations])
-    estimates = _Estimates.of(spectrum)
     result = {}
     for p in dict.fromkeys(polarizations):
         if p in spectrum.polarizations:
             steady = spectrum.index("I" if "I" in spectrum.polarizations else p)
-            found = _plane(estimates, spectrum.index(p), steady, boxes, gain_error,
+            found = _plane(spectrum, spectrum.index(p), steady, boxes, gain_error,
                            with_structure)
             if found.weight.any():
                 result[p] = found
     return result
 
 
-@dataclass(frozen=True)
-class _Estimates:
-    """What a dynamic spectrum computes (T,F,P), computed once; its scans and times (T)."""
-
-    values: np.ndarray
-    imaginary: np.ndarray
-    sigma: np.ndarray
-    formal: np.ndarray
-    empirical: np.ndarray
-    count: np.ndarray
-    scan: np.ndarray
-    time: np.ndarray
-
-    @classmethod
-    def of(cls, spectrum: DynamicSpectrum) -> "_Estimates":
-        return cls(spectrum.flux_density, spectrum.residual, spectrum.sigma,
-                   spectrum.sigma_formal, spectrum.sigma_empirical, spectrum.count,
-                   spectrum.scan, spectrum.time)
-
-
-def _plane(estimates: _Estimates, index: int, steady: int, boxes: Boxes, gain_error: float,
+def _plane(spectrum: DynamicSpectrum, index: int, steady: int, boxes: Boxes, gain_error: float,
            with_structure: bool) -> Plane:
-    values, imaginary = estimates.values[..., index], estimates.imaginary[..., index]
-    count = estimates.count[..., index]
-    sigma = steady_errors(estimates.sigma[..., index], estimates.formal[..., index], count,
-                          imaginary)
+    values, imaginary, errors, formal, count = (
+        np.ascontiguousarray(array[..., index]) for array in (
+            spectrum.flux_density, spectrum.residual, spectrum.sigma, spectrum.sigma_formal,
+            spectrum.count))
+    sigma = steady_errors(errors, formal, count, imaginary)
     good = np.isfinite(values) & np.isfinite(sigma) & (sigma > 0)
     weight = np.divide(1, sigma**2, out=np.zeros(sigma.shape), where=good)
     values, imaginary = np.where(good, values, 0), np.where(good, imaginary, 0)
@@ -102,13 +77,12 @@ def _plane(estimates: _Estimates, index: int, steady: int, boxes: Boxes, gain_er
     scatter = box_scatter(imaginary, weight, boxes)
     coherent = np.zeros(weight.shape)
     if boxes.quiescent != "none":
-        level = _level(np.nan_to_num(estimates.values[..., steady]), weight, boxes)
+        level = _level(np.nan_to_num(spectrum.flux_density[..., steady]), weight, boxes)
         coherent = gain_error * np.abs(level)
         if with_structure:
-            empirical = estimates.empirical[..., index]
+            empirical = np.where(good, spectrum.sigma_empirical[..., index], np.nan)
             coherent = np.hypot(coherent, structure_error(
-                np.where(good, empirical, np.nan), imaginary, count,
-                estimates.scan, estimates.time))
+                empirical, imaginary, count, spectrum.scan, spectrum.time))
     return Plane(values, imaginary, weight, coherent, scatter, inflation)
 
 
@@ -134,9 +108,11 @@ def steady_errors(errors: np.ndarray, formal: np.ndarray, count: np.ndarray,
     ratio = np.divide(errors, formal, out=np.full(errors.shape, np.nan), where=~lacking)
     typical = _median(ratio)
     ratio_2 = np.where(ratio < 2 * typical, ratio, np.nan) ** 2
-    mean = _mean(ratio_2)
-    stand_in = MAD_TO_SIGMA * _median(np.abs(imaginary / formal - _median(imaginary / formal)))
-    scale = np.where(np.isfinite(mean), np.sqrt(mean), stand_in)
+    scale = np.sqrt(_mean(ratio_2))
+    unknown = ~np.isfinite(scale)
+    if unknown.any():
+        noise = imaginary[:, unknown] / formal[:, unknown]
+        scale[unknown] = MAD_TO_SIGMA * _median(np.abs(noise - _median(noise)))
     steady = scale * formal
     tolerance = 1 + 3 / (2 * np.sqrt(np.maximum(count - 1, 1)))
     return np.where(~lacking & (errors > tolerance * steady), errors, steady)
@@ -149,13 +125,14 @@ def normalized(imaginary: np.ndarray, weight: np.ndarray, boxes: Boxes) -> np.nd
     or is all that the level was made of.
     """
     level, total = boxes.levels(imaginary, weight)
+    inverse = np.divide(1, total, out=np.zeros(total.shape), where=total > 0)
     result = np.full(imaginary.shape, np.nan)
     for i, scan in enumerate(boxes.scans):
         w = weight[scan]
-        share = np.divide(w, total[i], out=np.ones(w.shape), where=total[i] > 0)
-        free = np.sqrt(np.maximum(1 - share, 0))
-        difference = (imaginary[scan] - level[i]) * np.sqrt(w)
-        np.divide(difference, free, out=result[scan], where=(free > 1e-3) & (w > 0))
+        free = 1 - w * inverse[i]
+        is_free = (free > 1e-6) & (w > 0)
+        factor = np.sqrt(np.divide(w, free, out=free, where=is_free), out=free, where=is_free)
+        np.multiply(imaginary[scan] - level[i], factor, out=result[scan], where=is_free)
     return result
 
 
@@ -168,27 +145,18 @@ def channel_inflation(noise: np.ndarray) -> np.ndarray:
     excesses are known well.
     """
     T, F = noise.shape
-    factor = np.ones(F)
-    squares = np.ascontiguousarray(noise.T) ** 2
-    width = 2 ** (matched_filter.width_class(F) + 1)
+    width = 2 ** (width_class(F) + 1)
+    factor = np.ones(width)
+    squares = np.full((width, T), np.nan)
+    np.square(noise.T, out=squares[:F])
     while width >= 1:
-        parts = -(-F // width)
-        scaled = np.full((parts * width, T), np.nan)
-        np.divide(squares, factor[:, None] ** 2, out=scaled[:F])
-        here = significant(*matched_filter.clipped_rows(
-            scaled.reshape(parts, width * T), CLIP, CLIPPED_MEAN))
-        factor *= np.repeat(here, width)[:F]
+        here = significant(*scatters(squares.reshape(-1, width * T)))
+        if np.any(here != 1):
+            here = np.repeat(here, width)
+            factor *= here
+            squares /= here[:, None] ** 2
         width //= 2
-    return np.maximum(factor, 1)
-
-
-def clipped_scatter(squares: np.ndarray) -> np.ndarray:
-    """Return the scatter (N) of numbers of mean zero whose squares (M,N) are given; NaN left out.
-
-    The root of the mean of the squares, of which none counts for more than that of 3 times the
-    scatter itself: a few outliers weigh little. NaN of nothing.
-    """
-    return matched_filter.clipped_rows(np.ascontiguousarray(squares.T), CLIP, CLIPPED_MEAN)[0]
+    return np.maximum(factor[:F], 1)
 
 
 def box_scatter(imaginary: np.ndarray, weight: np.ndarray, boxes: Boxes) -> np.ndarray:
@@ -196,12 +164,12 @@ def box_scatter(imaginary: np.ndarray, weight: np.ndarray, boxes: Boxes) -> np.n
 
     Noise that neighbouring cells share, as the sidelobes of other sources, does not average down
     as white noise does. Where boxes of a size are too few to tell, the factor of the next
-    smaller is kept; never below one. Indexed by `matched_filter.width_class`.
+    smaller is kept; never below one. Indexed by `width_class`.
     """
     factors = np.ones(boxes.scatter_shape())
-    for a, b, values in matched_filter.disjoint(imaginary, weight, boxes):
+    for a, b, values in disjoint(imaginary, weight, boxes):
         if len(values) >= 16:
-            factors[a, b] = significant(clipped_scatter(values[:, None] ** 2)[0], len(values))
+            factors[a, b] = significant(scatter_of(values), len(values))
     return np.maximum.accumulate(np.maximum.accumulate(np.maximum(factors, 1), axis=0), axis=1)
 
 
@@ -234,7 +202,7 @@ def structure_error(sigma: np.ndarray, imaginary: np.ndarray, count: np.ndarray,
                         out=np.full(error.shape, np.nan), where=error > 0)
     if np.isfinite(changes).sum() < 16:
         return none
-    thermal = float(clipped_scatter(changes.reshape(-1, 1) ** 2)[0]) ** 2
+    thermal = scatter_of(changes) ** 2
     if thermal > MOSTLY_STRUCTURE:
         return none
     count = _median(np.where(np.isfinite(sigma), count, np.nan))
@@ -242,15 +210,6 @@ def structure_error(sigma: np.ndarray, imaginary: np.ndarray, count: np.ndarray,
     turned = min(1.0, 2 * np.pi * float(np.ptp(time)))
     return turned * np.nan_to_num(
         _median(sigma) * np.sqrt((1 - thermal) * count / (antennas - 1)))
-
-
-def significant(scatter: np.ndarray, number: np.ndarray) -> np.ndarray:
-    """Return the scatters of `number` values each, as 1 where that is within their error.
-
-    NaN, the scatter of nothing, becomes 1.
-    """
-    error = SCATTER_ERROR / np.sqrt(np.maximum(number, 1))
-    return np.where(np.abs(np.nan_to_num(scatter, nan=1.0) - 1) > EXCESS * error, scatter, 1.0)
 
 
 def _level(values: np.ndarray, weight: np.ndarray, boxes: Boxes) -> np.ndarray:

@@ -1,11 +1,12 @@
 """The cells of a dynamic spectrum on the paper: true edges, gaps left out, nothing subsampled."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, ListedColormap, Normalize
+from matplotlib.image import PcolorImage
 
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.plots.time_axis import DAY, TimeAxis, cell_widths
@@ -13,19 +14,27 @@ from visds.dynspec.plots.time_axis import DAY, TimeAxis, cell_widths
 Edges = tuple[np.ndarray, np.ndarray]
 
 
-def rebin_to_pixels(spectrum: DynamicSpectrum, time_axis: TimeAxis, *, width: float,
-                    height: float, resolution: int) -> DynamicSpectrum:
-    """Return the spectrum in cells of at least a pixel, by weighted sums.
+def rebin_times(spectrum: DynamicSpectrum, time_axis: TimeAxis, *, width: float,
+                resolution: int) -> DynamicSpectrum:
+    """Return the spectrum in integrations of at least a pixel, by weighted sums.
 
-    `width` and `height` of the picture in inches, `resolution` in pixels per inch.
+    `width` of the picture in inches, `resolution` in pixels per inch.
+    """
+    seconds = time_axis.length / (width * resolution)
+    times = int(np.ceil(seconds / np.median(cell_widths(spectrum)) - 0.01))
+    return spectrum.rebin(time=times) if times > 1 else spectrum
+
+
+def rebin_channels(spectrum: DynamicSpectrum, *, height: float,
+                   resolution: int) -> DynamicSpectrum:
+    """Return the spectrum in channels of at least a pixel, by weighted sums.
+
+    `height` of the picture in inches, `resolution` in pixels per inch.
     """
     low, high = frequency_edges(spectrum)
-    seconds = time_axis.length / (width * resolution)
     hertz = (high[-1] - low[0]) / (height * resolution)
-    times = int(np.ceil(seconds / np.median(cell_widths(spectrum)) - 0.01))
     channels = int(np.ceil(hertz / np.median(spectrum.channel_width) - 0.01))
-    return spectrum.rebin(time=times if times > 1 else None,
-                          channel=channels if channels > 1 else None)
+    return spectrum.rebin(channel=channels) if channels > 1 else spectrum
 
 
 def time_edges(spectrum: DynamicSpectrum, time_axis: TimeAxis) -> Edges:
@@ -65,12 +74,7 @@ def draw_cells(axes: Axes, x: Edges, y: Edges, values: np.ndarray, *, colour_map
     """Draw values (T,F) between the edges `x` (T) and `y` (F); NaN and gaps stay empty."""
     transparent = colour_map.with_extremes(bad=(0, 0, 0, 0))
     if interpolation == "none":
-        x_edges, columns = _with_gaps(*x)
-        y_edges, rows = _with_gaps(*y)
-        padded = np.pad(np.asarray(values, float), ((0, 1), (0, 1)), constant_values=np.nan)
-        return axes.pcolormesh(x_edges, y_edges, padded[np.ix_(columns, rows)].T,
-                               cmap=transparent, norm=norm, rasterized=True, shading="flat",
-                               zorder=1)
+        return _paint(axes, x, y, values, transparent, norm)
     for columns in _even_blocks(*x):
         for rows in _even_blocks(*y):
             axes.imshow(values[columns, rows].T, cmap=transparent, norm=norm, aspect="auto",
@@ -80,10 +84,25 @@ def draw_cells(axes: Axes, x: Edges, y: Edges, values: np.ndarray, *, colour_map
     return ScalarMappable(norm, transparent)
 
 
-def shade_cells(axes: Axes, x: Edges, y: Edges, cells: np.ndarray, colour: str) -> None:
-    """Fill the cells (T,F) that are True with one colour."""
-    draw_cells(axes, x, y, np.where(cells, 1.0, np.nan), colour_map=ListedColormap([colour]),
-               norm=Normalize(0, 2)).set_zorder(2)
+def shade_cells(axes: Axes, x: Edges, y: Edges, shades: Mapping[str, np.ndarray]) -> None:
+    """Fill the cells (T,F; bool) of each colour with it."""
+    number = np.full((len(x[0]), len(y[0])), np.nan)
+    for place, cells in enumerate(shades.values()):
+        number[cells] = place
+    _paint(axes, x, y, number, ListedColormap(list(shades)).with_extremes(bad=(0, 0, 0, 0)),
+           Normalize(0, len(shades))).set_zorder(2)
+
+
+def _paint(axes: Axes, x: Edges, y: Edges, values: np.ndarray, colour_map: Colormap,
+           norm: Normalize) -> PcolorImage:
+    """Draw values (T,F) as an image; it samples the cells, which are a pixel or more."""
+    x_edges, columns = _with_gaps(*x)
+    y_edges, rows = _with_gaps(*y)
+    padded = np.pad(np.asarray(values, float), ((0, 1), (0, 1)), constant_values=np.nan)
+    image = PcolorImage(axes, x_edges, y_edges, padded[np.ix_(columns, rows)].T, cmap=colour_map,
+                        norm=norm, zorder=1)
+    axes.add_image(image)
+    return image
 
 
 def _closed(low: np.ndarray, high: np.ndarray) -> Edges:

@@ -9,7 +9,8 @@ from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.plots.cells import (
     draw_cells,
     frequency_edges,
-    rebin_to_pixels,
+    rebin_channels,
+    rebin_times,
     shade_cells,
     time_edges,
     visible,
@@ -55,8 +56,9 @@ def draw_dynamic_spectrum(panel: Panel, spectrum: DynamicSpectrum, quantity: Qua
     check_held(quantity.name, quantity.polarization, spectrum)
     spectrum, legend = _masked(spectrum, quantity, settings)
     spectrum = spectrum.select_polarizations(quantity.needed)
-    spectrum = rebin_to_pixels(spectrum, time_axis, width=panel.width, height=panel.height,
-                               resolution=settings.picture_resolution)
+    resolution = settings.picture_resolution
+    spectrum = rebin_times(spectrum, time_axis, width=panel.width, resolution=resolution)
+    spectrum = rebin_channels(spectrum, height=panel.height, resolution=resolution)
     spectrum = spectrum.select_times(np.argsort(spectrum.time, kind="stable"))
     values = quantity.values(spectrum)
     unit = unit_of(quantity, spectrum, values, settings)
@@ -66,25 +68,28 @@ def draw_dynamic_spectrum(panel: Panel, spectrum: DynamicSpectrum, quantity: Qua
     norm = colour_norm(limits, is_signed=quantity.is_signed, scale=settings.colour_scale,
                        power=settings.colour_power, noise=_noise(quantity, spectrum, unit))
     scale, frequency_unit = frequency_scale(spectrum)
-    pixel = time_axis.length / (panel.width * settings.picture_resolution)
+    pixel = time_axis.length / (panel.width * resolution)
     # Two pixels, so that a scan that short is seen in a copy of less resolution too.
     x = visible(time_edges(spectrum, time_axis), 2 * pixel)
     low, high = frequency_edges(spectrum)
     y = low / scale, high / scale
     cells = draw_cells(axes, x, y, values, colour_map=colour_map(quantity, settings.colour_map),
                        norm=norm, interpolation=settings.interpolation)
+    shades = {}
     if flagged.any():
-        shade_cells(axes, x, y, flagged, FLAGGED)
+        shades[FLAGGED] = flagged
         legend = [Patch(facecolor=FLAGGED, label="flagged"), *legend]
     faint = np.isnan(values) & ~flagged
     if quantity.kind == "fraction" and faint.any():
-        shade_cells(axes, x, y, faint, NOT_GIVEN)
+        shades[NOT_GIVEN] = faint
         patch = Patch(facecolor=NOT_GIVEN, edgecolor="#999999", linewidth=0.4, label="I < 5σ")
         if is_top:
             legend.append(patch)
         else:
             # Below the colour bar and its last number, where the curves leave room.
             panel.bar.legend(handles=[patch], **LEGEND, loc="upper left", bbox_to_anchor=(0, -0.07))
+    if shades:
+        shade_cells(axes, x, y, shades)
     axes.set_ylim(y[0][0], y[1][-1])
     axes.set_ylabel(f"Frequency ({frequency_unit})")
     ends = float(norm.vmin), float(norm.vmax)

@@ -1,5 +1,6 @@
 """Light curves, and spectra of a single integration: points with error bars."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,13 +32,14 @@ COLOURS = {"I": "black", "V": "#0072b2", "Q": "#d55e00", "U": "#009e73", "RR": "
 POINTS_PER_INCH = 40
 
 
-def draw_light_curve(panel: Panel, spectrum: DynamicSpectrum, quantity: Quantity,
+def draw_light_curve(panel: Panel, band: DynamicSpectrum, quantity: Quantity,
                      time_axis: TimeAxis, settings: PlotSettings,
                      detections: Table | None = None, *, is_top: bool = True) -> None:
-    """Draw the light curve of a quantity over the whole band of a spectrum.
+    """Draw the light curve of a quantity of a spectrum of one channel, the `band`, in time order.
 
-    Where points are too many for the paper or their S/N is poor, wider bins are drawn over the
-    faint unbinned points, and the label says so.
+    The points are coloured by V/I if the panel has a colour bar. Where they are too many for the
+    paper or their S/N is poor, wider bins are drawn over the faint unbinned points, and the label
+    says so.
 
     Raises
     ------
@@ -45,10 +47,9 @@ def draw_light_curve(panel: Panel, spectrum: DynamicSpectrum, quantity: Quantity
         If the spectrum does not hold the quantity.
     """
     axes = panel.axes
-    needed = (*quantity.needed, "V") if settings.colour_by_polarization else quantity.needed
-    band = spectrum.select_polarizations(needed).sum_channels(
-        binning.whole(len(spectrum.frequency)))
-    band = band.select_times(np.argsort(band.time, kind="stable"))
+    by_polarization = panel.bar is not None
+    needed = (*quantity.needed, "V") if by_polarization else quantity.needed
+    band = band.select_polarizations(needed)
     values = quantity.values(band)
     unit = unit_of(quantity, band, values, settings)
     is_empty = not np.isfinite(values).any()
@@ -62,8 +63,6 @@ def draw_light_curve(panel: Panel, spectrum: DynamicSpectrum, quantity: Quantity
         band = band.sum_times(wide)
         words = f"{duration_text(float(np.median(band.integration)))} bins (dots: {fine})"
         extent.append(_extent(quantity, band, unit))
-    by_polarization = (settings.colour_by_polarization and quantity.name == "I"
-                       and "V" in band.polarizations)
     numbered = (detections is not None and settings.mark_detections
                 and any(is_found_in(search, quantity.polarization)
                         for search in detections["polarization"]))
@@ -74,6 +73,11 @@ def draw_light_curve(panel: Panel, spectrum: DynamicSpectrum, quantity: Quantity
     mark_times(axes, time_axis, settings.mark_time)
     if numbered:
         span_detections(axes, time_axis, detections, quantity.polarization, settings.points)
+
+
+def has_bar(quantity: Quantity, polarizations: Sequence[str], settings: PlotSettings) -> bool:
+    """Return whether the light curve of a quantity has a colour bar: I coloured by V/I."""
+    return settings.colour_by_polarization and quantity.name == "I" and "V" in polarizations
 
 
 def draw_single_integration(panel: Panel, spectrum: DynamicSpectrum, quantity: Quantity,
@@ -98,7 +102,6 @@ def draw_single_integration(panel: Panel, spectrum: DynamicSpectrum, quantity: Q
     axes.set_xlim(low[0] / scale, high[-1] / scale)
     axes.set_xlabel(f"Frequency ({name})")
     _finish(panel, quantity, unit, _extent(quantity, spectrum, unit), "", settings)
-    panel.bar.set_visible(False)
 
 
 def errors_of(quantity: Quantity, spectrum: DynamicSpectrum) -> np.ndarray | None:
@@ -188,9 +191,7 @@ def _draw_points(panel: Panel, quantity: Quantity, band: DynamicSpectrum, time_a
     if not by_polarization:
         axes.plot(place, values, linestyle="none", marker="o", markersize=size,
                   markeredgewidth=0, color=colour, zorder=2.5)
-        panel.bar.set_visible(False)
         return
-    panel.bar.set_visible(True)
     fraction = Quantity("fraction", "V")
     percent = 100 * fraction.values(band)[:, 0]
     limit = fraction_limit(percent)

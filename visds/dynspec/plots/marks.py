@@ -2,11 +2,16 @@
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
+import matplotlib
 import numpy as np
 from astropy.table import Table
 from matplotlib import patheffects
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.lines import Line2D
+from matplotlib.markers import TICKDOWN
 from matplotlib.patches import Rectangle
 
 from visds.dynspec.plots.cells import Edges, frequency_gaps
@@ -25,54 +30,70 @@ HATCH = {"facecolor": "white", "edgecolor": "#cccccc", "hatch": "/////", "linewi
 POINT_MARGIN = 3.0
 
 
-def label_times(panel: Panel, time_axis: TimeAxis, settings: PlotSettings, *,
+def label_times(panels: Sequence[Panel], time_axis: TimeAxis, settings: PlotSettings, *,
                 has_points: bool = False) -> None:
-    """Set range, ticks and label of a panel's time axis; points at its ends get a small margin."""
-    axes, points = panel.axes, settings.points
+    """Set range and ticks of panels above each other, and label the lowest one's time axis.
+
+    Points at its ends get a small margin.
+    """
+    panel, points = panels[-1], settings.points
     letters = 5 if time_axis.length > SECONDS_BELOW else 8
     ticks = time_axis.ticks(panel.width, 0.62 * letters * points / 72)
     margin = 0.0
     if has_points:
         ends = time_axis.end_cells
         margin = max(0.0, POINT_MARGIN / 72 * time_axis.length / panel.width - min(ends) / 2)
-    axes.set_xlim(-margin, time_axis.length + margin)
-    axes.set_xticks(time_axis.place([tick.time for tick in ticks]),
-                    [tick.label for tick in ticks], rotation=settings.tick_rotation)
-    axes.set_xticks(time_axis.place(time_axis.minor_times(ticks)), minor=True)
-    axes.set_xlabel(time_axis.label)
+    panel.axes.set_xlim(-margin, time_axis.length + margin)
+    panel.axes.set_xticks(time_axis.place([tick.time for tick in ticks]),
+                          [tick.label for tick in ticks], rotation=settings.tick_rotation)
+    panel.axes.set_xlabel(time_axis.label)
+    minor = time_axis.place(time_axis.minor_times(ticks))
+    style = matplotlib.rcParams
+    for one in panels:
+        # One line: matplotlib's own minor ticks are five artists each.
+        one.axes.add_artist(Line2D(
+            minor, np.zeros(len(minor)), transform=one.axes.get_xaxis_transform(),
+            linestyle="none", marker=TICKDOWN, markersize=style["xtick.minor.size"],
+            markeredgewidth=style["xtick.minor.width"], color=style["xtick.color"],
+            clip_on=False, zorder=2.01))
+        if one is not panel:
+            one.axes.tick_params(axis="x", labelbottom=False)
 
 
 def mark_gaps(axes: Axes, time_axis: TimeAxis, *, is_picture: bool) -> None:
     """Leave long gaps in time blank: hatched in pictures if to scale, else with break marks."""
-    for before, after in itertools.pairwise(time_axis.runs):
-        low, high = time_axis.place([before.stop, after.start])
-        if high <= low:
-            continue
-        if (low, high) not in time_axis.breaks:
-            if is_picture:
-                axes.axvspan(low, high, **HATCH)
-            continue
-        axes.axvspan(low, high, facecolor="white", linewidth=0, zorder=0.5 if is_picture else 3)
-        for y in (0, 1):
-            axes.plot([low, high], [y, y], transform=axes.get_xaxis_transform(), color="white",
-                      linewidth=2, zorder=5, clip_on=False, solid_capstyle="butt")
-            axes.plot([low, high], [y, y], transform=axes.get_xaxis_transform(), color="black",
-                      linestyle="none", marker=[(-0.4, -1), (0.4, 1)], markersize=5,
-                      markeredgewidth=0.6, zorder=6, clip_on=False)
+    gaps = [tuple(time_axis.place([before.stop, after.start]))
+            for before, after in itertools.pairwise(time_axis.runs)]
+    shortened = [gap for gap in gaps if gap in time_axis.breaks]
+    if is_picture:
+        _span(axes, [(low, high) for low, high in gaps
+                     if high > low and (low, high) not in shortened], **HATCH)
+    _span(axes, shortened, facecolor="white", linewidth=0, zorder=0.5 if is_picture else 3)
+    if not shortened:
+        return
+    frame = {"transform": axes.get_xaxis_transform(), "clip_on": False}
+    sides = [(*gap, np.nan) for gap in shortened] * 2
+    height = np.repeat([0.0, 1.0], 3 * len(shortened))
+    axes.add_artist(Line2D(np.ravel(sides), height, color="white", linewidth=2, zorder=5,
+                           solid_capstyle="butt", **frame))
+    axes.add_artist(Line2D(np.ravel(sides), height, color="black", linestyle="none",
+                           marker=[(-0.4, -1), (0.4, 1)], markersize=5, markeredgewidth=0.6,
+                           zorder=6, **frame))
 
 
 def mark_missing(axes: Axes, time_axis: TimeAxis, x: Edges) -> None:
     """Hatch missing integrations within runs, between cells with edges `x` (T)."""
-    ends = [float(time_axis.place(run.stop)) for run in time_axis.runs]
-    for low, high in zip(x[1][:-1], x[0][1:], strict=True):
-        if high > low and not any(low - 1e-6 <= end <= high + 1e-6 for end in ends):
-            axes.axvspan(float(low), float(high), **HATCH)
+    low, high = x[1][:-1], x[0][1:]
+    ends = np.sort(time_axis.place([run.stop for run in time_axis.runs]))
+    between = np.searchsorted(ends, high + 1e-6, "right") > np.searchsorted(ends, low - 1e-6)
+    missing = (high > low) & ~between
+    _span(axes, list(zip(low[missing], high[missing], strict=True)), **HATCH)
 
 
 def mark_frequency_gaps(axes: Axes, spectrum, scale: float) -> None:
     """Hatch the gaps between channels; `scale` is the unit of the axis in Hz."""
-    for low, high in frequency_gaps(spectrum):
-        axes.axhspan(low / scale, high / scale, **HATCH)
+    _span(axes, [(low / scale, high / scale) for low, high in frequency_gaps(spectrum)],
+          is_vertical=False, **HATCH)
 
 
 def mark_scans(panel: Panel, time_axis: TimeAxis, settings: PlotSettings, *, is_picture: bool,
@@ -90,14 +111,15 @@ def mark_scans(panel: Panel, time_axis: TimeAxis, settings: PlotSettings, *, is_
     colour = "black" if is_picture else "#aaaaaa"
     # Frames around many short scans would hide them.
     crowded = panel.width < 0.12 * len(groups)
-    for before, after in itertools.pairwise(groups):
-        sides = time_axis.place([before[-1].stop, after[0].start])
-        # A frame where a gap is seen anyway, dashes where two scans touch.
-        if crowded:
-            break
-        style = "solid" if sides[1] > sides[0] else (0, (4, 3))
-        for side in np.unique(sides):
-            axes.axvline(float(side), color=colour, linewidth=0.5, linestyle=style, zorder=3.5)
+    edges = [] if crowded else [time_axis.place([before[-1].stop, after[0].start])
+                                for before, after in itertools.pairwise(groups)]
+    # A frame where a gap is seen anyway, dashes where two scans touch.
+    for style, sides in (("solid", [side for low, high in edges if high > low
+                                    for side in (low, high)]),
+                         ((0, (4, 3)), [low for low, high in edges if high <= low])):
+        axes.add_collection(LineCollection(
+            [[(side, 0), (side, 1)] for side in sides], transform=axes.get_xaxis_transform(),
+            colors=colour, linewidths=0.5, linestyles=[style], zorder=3.5), autolim=False)
     if not is_top or (len(groups) == 1 and settings.scan_edges == "scans"):
         return
     last = -np.inf
@@ -160,6 +182,16 @@ def span_detections(axes: Axes, time_axis: TimeAxis, detections: Table, polariza
 def is_found_in(search: str, polarization: str) -> bool:
     """Return whether a detection's `search` (I, +V or -V) is one in a polarization."""
     return str(search).lstrip("+-") == polarization
+
+
+def _span(axes: Axes, spans: Sequence[tuple[float, float]], *, is_vertical: bool = True,
+          **style: Any) -> None:
+    """Fill the whole height (or width) of a panel between the two sides of each span."""
+    corners = [[(low, 0), (low, 1), (high, 1), (high, 0)] for low, high in spans]
+    axes.add_collection(PolyCollection(
+        corners if is_vertical else [[(x, y) for y, x in four] for four in corners],
+        transform=axes.get_xaxis_transform() if is_vertical else axes.get_yaxis_transform(),
+        **style), autolim=False)
 
 
 def _placed(detections: Table, time_axis: TimeAxis):

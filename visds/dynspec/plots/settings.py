@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib
 
 from visds.core.errors import SettingsError
-from visds.core.quantities import time_bin
+from visds.core.quantities import bare_number, time_bin
 from visds.core.settings import setting
 from visds.dynspec.plots.levels import SYNTAX as LEVEL_SYNTAX
 from visds.dynspec.plots.levels import Level, flux_density, level
@@ -97,6 +97,7 @@ def _tag(text: str) -> str:
     return text
 
 
+@bare_number("a count of integrations")
 def _curve_bin(text: str) -> Any:
     return text if text in ("auto", "none") else time_bin(text)
 
@@ -175,8 +176,8 @@ class PlotSettings:
         None, "polarizations of the light curve (default: I and V, as far as the data hold them)",
         parse=_curve, many=True, metavar="POL")
     curve_bin: Any = setting(
-        "auto", "bin of the light curve: auto (wider where the S/N is poor), none, a duration "
-        "or a count of integrations", parse=_curve_bin, metavar="BIN")
+        "auto", "bin of the light curve: auto (wider where the S/N is poor), none, or a "
+        "width such as 30s", parse=_curve_bin, metavar="BIN")
     flux_range: tuple[Level, ...] = setting(
         None, "lower and upper end of the flux axis of light curves, e.g. 2.4Jy 2.6Jy (all "
         "curves) or V=-3mJy V=3mJy (default: from the data)", parse=_level, many=True,

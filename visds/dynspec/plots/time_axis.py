@@ -162,10 +162,12 @@ class TimeAxis:
             has_wide_labels = step < 60 and self.length > SECONDS_BELOW
             if has_wide_labels and (single or step < 1):
                 break
-            least = room * (1.5 if has_wide_labels else 1.0 if step == usual else 0.75)
-            kept = self._apart(self._multiples(step, start, stop), least, last)
-            if kept and not single:
-                single = [(kept[len(kept) // 2], float(step))]
+            narrow = room * (1.5 if has_wide_labels else 0.75)
+            times = self._multiples(step, start, stop)
+            alone = [] if single else self._apart(times, narrow, last)
+            if alone:
+                single = [(alone[len(alone) // 2], float(step))]
+            kept = self._apart(times, room if step == usual else narrow, last)
             if len(kept) >= 2 and step <= usual:
                 return [(time, float(step)) for time in kept]
         return single
