@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from casacore import tables
 from side_by_side import (
     CORES,
     ONE_CORE,
@@ -33,7 +34,6 @@ from visds.core.farm import Farm
 from visds.core.sky import Direction
 from visds.dynspec.flag import FlagSettings
 from visds.pipeline import ChunkJob
-from visds.visibility.measurement_set import MeasurementSet
 from visds.visibility.read import SLAB_BYTES
 
 AT_ONCE = 24_000_000
@@ -57,14 +57,14 @@ class BareRead:
 
     def __call__(self):
         """Read the measurement set once."""
-        with MeasurementSet(self._tasks[0].source.path) as measurement_set:
+        with tables.table(self._tasks[0].source.path, readonly=True, ack=False,
+                          lockoptions="usernoread") as measurement_set:
             for task in self._tasks:
                 first, end = int(task.run_start[0]), int(task.run_start[-1] + task.run_length[-1])
                 for row in range(first, end, self._rows):
                     number = min(self._rows, end - row)
                     for column, buffer in self._buffers.items():
-                        measurement_set.rows(column, np.array([row]), np.array([number]),
-                                             out=buffer[:number])
+                        measurement_set.getcolnp(column, buffer[:number], row, number)
 
 
 class Pass:

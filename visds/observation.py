@@ -8,19 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from visds.core.astrometry import moved
 from visds.core.catalogue import Catalogue
 from visds.core.errors import MeasurementSetError, SettingsError, SkyModelError
 from visds.core.log import logger
 from visds.core.polarization import Handedness, available_stokes
 from visds.core.provenance import file_hash, key
+from visds.core.quantities import channel_bin, time_bin
 from visds.core.settings import Settings
-from visds.core.sky import LIGHT_SPEED, Direction, parse_direction, separation
-from visds.crossmatch.several import read_catalogues
+from visds.core.sky import LIGHT_SPEED, Direction, separation
+from visds.crossmatch.several import check_match, read_catalogues
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.plots.quantity import check_plot
 from visds.dynspec.smearing import smearing
-from visds.run_settings import TargetSettings
+from visds.run_settings import AverageSettings
+from visds.target import find_target
 from visds.visibility.measurement_set import fingerprint
 from visds.visibility.plan import Plan, plan_chunks
 from visds.visibility.sky_model.components import (
@@ -41,6 +42,8 @@ class Observation:
     plan: Plan
     target: Direction
     target_name: str
+    target_origin: str
+    bins: tuple[str, ...]
     model: ComponentModel | None
     model_column: str | None
     model_file: str | None
@@ -54,6 +57,11 @@ class Observation:
     def epoch(self) -> float:
         """Julian year of the middle of the observation."""
         return self.plan.epoch
+
+    @property
+    def finest_beam(self) -> float:
+        """Wavelength over the longest baseline used at the highest frequency, arcsec."""
+        return _finest_beam(self.plan)
 
     def source_key(self) -> str:
         """Return the key of the state of the measurement set, whatever path leads to it."""
@@ -71,7 +79,8 @@ class Observation:
                 f"{integrations} integrations in {len({task.scan for task in plan.tasks})} scans, "
                 f"{len(plan.tasks)} chunks",
                 f"target at {self.target}" + (
-                    "" if self.target_name == str(self.target) else f" ({self.target_name})"),
+                    f" ({self.target_origin})" if self.target_origin else ""),
+                *self.bins,
                 *(f"chosen: {choice}" for choice in plan.choices),
                 *(f"catalogue {name}: {len(catalogue)} sources"
                   + "".join(f"; {note}" for note in catalogue.notes)
@@ -123,10 +132,10 @@ class Observation:
 
     def with_beam(self, spectrum: DynamicSpectrum) -> DynamicSpectrum:
         """Return the spectrum with the size of the beam in its `meta`: 1.02 times lambda over the
-        longest baseline, the half-power width of an aperture evenly filled to there.
+        longest baseline used, the half-power width of an aperture evenly filled to there.
         """  # noqa: D205
-        longest = spectrum.meta["longest_baseline_m"]
         wavelength = LIGHT_SPEED / float(np.mean(spectrum.frequency))
+        longest = self.plan.longest_used(spectrum.meta["longest_baseline_m"], wavelength)
         beam = 3600 * math.degrees(1.02 * wavelength / longest) if longest else math.nan
         return spectrum.replace(meta=spectrum.meta | {"beam_arcsec": beam})
 
@@ -146,8 +155,10 @@ def prepare(measurement_set: str, settings: Settings) -> Observation:
     """
     plan = plan_chunks(measurement_set, settings["read"])
     centre = Direction(*plan.phase_centre, plan.frame)
-    target, name = _choose_target(plan, settings["target"].target)
-    target = _at_epoch_of_observation(target, plan, settings["target"])
+    catalogues = read_catalogues(settings["match"])
+    check_match(catalogues, settings["match"], plan.epoch)
+    found = find_target(plan, settings["target"], catalogues)
+    target = found.direction
     away = separation(target.to(plan.frame), centre)
     if away >= 90:
         raise SettingsError(f"--target: {target} is {away:.1f} deg from the phase centre of field "
@@ -158,7 +169,7 @@ def prepare(measurement_set: str, settings: Settings) -> Observation:
                             f"{', '.join(plan.tasks[0].source.correlations)}")
     for plot in settings["plot"].plots:
         check_plot(plot, (*plan.stokes, *plan.parallel_hands))
-    warnings = list(plan.warnings)
+    warnings = [*plan.warnings, *found.warnings]
     width = _field_width(plan)
     if away > 5 * width:
         raise SettingsError(f"--target: {target} is {away:.2f} deg from the phase centre of field "
@@ -175,8 +186,9 @@ def prepare(measurement_set: str, settings: Settings) -> Observation:
     if model is not None:
         warnings += _target_in_model(plan, model, target)
     return Observation(
-        measurement_set=measurement_set, plan=plan, target=target, target_name=name, model=model,
-        model_column=column, model_file=file, catalogues=read_catalogues(settings["match"]),
+        measurement_set=measurement_set, plan=plan, target=target, target_name=found.name,
+        target_origin=found.origin, bins=_bins(plan, settings["average"]), model=model,
+        model_column=column, model_file=file, catalogues=catalogues,
         catalogue_files=tuple(item if Path(item).exists() else item.partition("=")[2]
                               for item in settings["match"].catalogue),
         fingerprint=fingerprint(measurement_set),
@@ -191,27 +203,29 @@ def _used_correlations(plan: Plan, settings: Settings) -> tuple[str, ...]:
                  if stored in wanted)
 
 
-def _choose_target(plan: Plan, text: str | None) -> tuple[Direction, str]:
-    if text is None:
-        return Direction(*plan.phase_centre, plan.frame).to("ICRS"), plan.field
-    for field in plan.description.fields:
-        if field.name == text:
-            return field.phase_centre.to("ICRS"), field.name
-    try:
-        direction = parse_direction(text)
-    except SettingsError as error:
-        names = ", ".join(field.name for field in plan.description.fields)
-        raise SettingsError(f"--target: {error}; nor is it a field ({names})") from None
-    return direction, str(direction)
+def _bins(plan: Plan, average: AverageSettings) -> tuple[str, ...]:
+    """Return what the bins of the products are, in counts and in units, as lines of text."""
+    integration = float(np.median(np.concatenate([task.integration for task in plan.tasks])))
+    width = float(np.median(np.concatenate([task.source.channel_width for task in plan.tasks])))
+    lines = []
+    for axis, sample, bin, one, unit in (
+            ("time", "integration", average.time_bin and time_bin(average.time_bin),
+             integration, ("s", 1.0)),
+            ("channel", "channel", average.channel_bin and channel_bin(average.channel_bin),
+             width, ("MHz", 1e6))):
+        if not bin:
+            continue
+        count = bin.count or bin.width / one
+        counted = f"{count:.4g} {sample}{'' if count == 1 else 's'} of {_measure(one, unit)}"
+        lines.append(f"{axis} bins of {counted} ({_measure(count * one, unit)})" if bin.count
+                     else f"{axis} bins of {_measure(bin.width, unit)} ({counted})")
+        if count < 1:
+            lines[-1] += ": nothing is averaged"
+    return tuple(lines)
 
 
-def _at_epoch_of_observation(target: Direction, plan: Plan, settings: TargetSettings) -> Direction:
-    if settings.proper_motion is None:
-        return target
-    east, north = settings.proper_motion
-    ra, dec = moved(np.array([target.ra]), np.array([target.dec]), pm_ra=np.array([east]),
-                    pm_dec=np.array([north]), years=plan.epoch - settings.target_epoch)
-    return Direction(float(ra[0]), float(dec[0]))
+def _measure(value: float, unit: tuple[str, float]) -> str:
+    return f"{value / unit[1]:.4g} {unit[0]}"
 
 
 def _field_width(plan: Plan) -> float:
@@ -240,9 +254,14 @@ def _read_model(plan: Plan, text: str | None, centre: Direction,
     return model, None, text
 
 
-def _target_in_model(plan: Plan, model: ComponentModel, target: Direction) -> list[str]:
+def _finest_beam(plan: Plan) -> float:
     highest = max(float(task.source.frequency.max()) for task in plan.tasks)
-    beam = 3600 * math.degrees(LIGHT_SPEED / highest / max(plan.max_baseline, 1.0))
+    longest = plan.longest_used(plan.max_baseline, LIGHT_SPEED / highest)
+    return 3600 * math.degrees(LIGHT_SPEED / highest / max(longest, 1.0))
+
+
+def _target_in_model(plan: Plan, model: ComponentModel, target: Direction) -> list[str]:
+    beam = _finest_beam(plan)
     near = [k for k in range(len(model.ra))
             if 3600 * separation(Direction(model.ra[k], model.dec[k]), target) < 1.5 * beam]
     if not near:

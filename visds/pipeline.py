@@ -7,7 +7,6 @@ crossmatch -> plot and report. Only this module knows the order, and only it wri
 import contextlib
 import dataclasses
 import functools
-import json
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,6 +36,7 @@ from visds.dynspec.plots.draw import available_plots, draw_plot, picture
 from visds.dynspec.report import imaginary_scatter, scan_table, write_report
 from visds.dynspec.stitch import common_axes, stitch
 from visds.dynspec.variability import statistics
+from visds.held_products import refuse_other_products, target_entry
 from visds.observation import Observation, prepare
 from visds.run_settings import RunSettings
 from visds.visibility.chunk import VisibilityChunk
@@ -63,6 +63,10 @@ STATISTICS_NOTE = (
     "know thermal errors only: a bright source with gain errors, a resolved one whose baselines "
     "rotate and a spectrum whose flags change all look variable here. eta_imaginary tells how "
     "much of it the imaginary part shares.")
+DETECTIONS_NOTE = (
+    "The position of a detection is assumed, not measured: it is the direction of the target, with "
+    "an error of beam / (2 S/N). So a match says what lies in the direction that was looked at, "
+    "and one with the very source from which that direction was taken says nothing.")
 _BUFFERS = Buffers()  # of this rank, for one chunk after the other
 CAPTIONS = {"I": "Stokes I", "V": "Stokes V", "V/I": "Stokes V over I",
             "lightcurve": "Light curve", "overview": "Overview"}
@@ -83,7 +87,7 @@ def run(measurement_set: str, out: str, settings: Settings, farm: Farm) -> int:
     folder = make_folder(out, outside=measurement_set)
     make_folder(folder / "chunks")
     with only_writer(folder / "log.txt"), log_file(folder / "log.txt"):
-        _refuse_other_products(folder, measurement_set, settings["run"])
+        refuse_other_products(folder, observation, settings["run"])
         observation.say()
         _clear(folder, settings["run"])
         with whole_file(folder / "settings.toml") as part:
@@ -218,12 +222,12 @@ def _make_products(observation: Observation, folder: Path, settings: Settings, f
         tables={"Scans": scan_table(spectrum), "Light curve": variability[REPORTED_STATISTICS],
                 "Detections": detections[REPORTED_DETECTIONS],
                 "Matches": matches[REPORTED_MATCHES]},
-        notes={"Light curve": STATISTICS_NOTE})
+        notes={"Light curve": STATISTICS_NOTE, "Detections": DETECTIONS_NOTE})
     provenance = Provenance(command_line(), observation.inputs(), settings.written(), farm.size)
     provenance.write(
         folder / "provenance.json",
         products={name: file_hash(folder / name) for name in PRODUCTS[:-1]},
-        measurement_set=observation.measurement_set,
+        measurement_set=observation.measurement_set, target=target_entry(observation),
         failed_chunks=[outcome.task.name for outcome in failed])
     logger.info("%d detections, %d matches", len(detections), len(matches))
     logger.info("report: %s", folder / "report.html")
@@ -273,24 +277,6 @@ def _draw_one(pictured, detections, settings, folder, plot: str) -> list[Path]:
 def _write_table(table: Table, path: Path) -> None:
     with whole_file(path) as part:
         table.write(part, format="ascii.ecsv", overwrite=True)
-
-
-def _refuse_other_products(folder: Path, measurement_set: str, settings: RunSettings) -> None:
-    """Keep the products of another measurement set from being replaced without a word.
-
-    Raises
-    ------
-    OutputError
-        If the folder holds some, and no fresh start is asked for.
-    """
-    path = folder / "provenance.json"
-    if settings.fresh or not path.is_file():
-        return
-    with contextlib.suppress(ValueError, KeyError):
-        other = json.loads(path.read_text())["measurement_set"]
-        if Path(other).name != Path(measurement_set).name:
-            raise OutputError(f"{folder} holds the products of {other}: give another -o, or "
-                              "--fresh to replace them")
 
 
 def _clear(folder: Path, settings: RunSettings) -> None:

@@ -9,6 +9,7 @@ from visds.core.errors import ExitCode, LauncherError, VisdsError
 from visds.core.farm import Farm, describe_mpi
 from visds.core.files import make_folder
 from visds.core.settings import Settings
+from visds.held_products import refuse_other_products
 from visds.observation import Observation, prepare
 
 READ_RATE = 1.0e9
@@ -96,6 +97,8 @@ def check(measurement_set: str, out: str, settings: Settings, farm: Farm) -> int
              good=free > needed)
         if not existed:
             os.rmdir(folder)
+        elif observation:
+            refuse_other_products(folder, observation, settings["run"])
     except VisdsError as error:
         line("output folder", str(error), good=False)
     return ExitCode.INPUT if problems else ExitCode.OK

@@ -1,10 +1,12 @@
 """Settings of visds-run that belong to no room: target, model, bins, how the run goes."""
 
+import functools
 import math
 from dataclasses import dataclass
 
+from visds.core import quantities
 from visds.core.errors import SettingsError
-from visds.core.quantities import channel_bin, seconds, time_bin
+from visds.core.quantities import bare_number, channel_bin, time_bin
 from visds.core.settings import setting
 from visds.crossmatch.settings import MatchSettings, julian_year
 from visds.dynspec.detection.detect import DetectSettings
@@ -15,6 +17,7 @@ from visds.visibility.selection import ReadSettings
 
 def _checked(parse):
     """Return a function that checks a text and keeps it as it is written."""
+    @functools.wraps(parse)
     def check(text) -> str:
         parse(text)
         return str(text)
@@ -27,8 +30,10 @@ def _ranks(text) -> int:
     return int(text)
 
 
+@bare_number("refused")
 def _deadline(text) -> float:
-    value = seconds(text)
+    # Batch systems take it for minutes.
+    value = quantities.parse(text, quantities.SECONDS)
     if not 0 < value < math.inf:
         raise SettingsError(f"'{text}' is not a time to run")
     return value
@@ -49,11 +54,13 @@ class TargetSettings:
 
     target: str | None = setting(
         None, "position such as \"05:31:58.7 +33:08:52.5\" (hours and degrees) or "
-        "\"83.1deg -5.2deg\", or the name of a field (default: the phase centre)",
-        metavar="POSITION")
+        "\"83.1deg -5.2deg\", or the name of a field, or of a source in a --catalogue, which is "
+        "moved to the epoch of observation by its proper motion (default: the phase centre)",
+        metavar="POSITION|NAME")
     proper_motion: tuple[float, float] | None = setting(
         None, "proper motion of the target in mas/yr east and north, such as \"400 -300\": the "
-        "position is moved from --target-epoch to the epoch of observation",
+        "position is moved from --target-epoch to the epoch of observation (a source of a "
+        "catalogue is moved by its own)",
         parse=_proper_motion, metavar="'EAST NORTH'")
     target_epoch: float = setting(
         "2000.0", "epoch of the target's position, as Julian year or date", parse=julian_year,
@@ -68,10 +75,10 @@ class AverageSettings:
     """Bins of the products; chunks always keep full resolution."""
 
     time_bin: str | None = setting(
-        None, "time bin, such as 10s, or a count of integrations (default: none)",
+        None, "width of a time bin, such as 10s (default: none)",
         parse=_checked(time_bin), metavar="BIN")
     channel_bin: str | None = setting(
-        None, "channel bin, such as 4MHz, or a count of channels (default: none)",
+        None, "width of a channel bin, such as 4MHz (default: none)",
         parse=_checked(channel_bin), metavar="BIN")
 
 
@@ -84,6 +91,8 @@ class RunSettings:
     deadline: float | None = setting(
         None, "time after which no further chunk begins, such as 3.9h; the exit code is then 75 "
         "and the same command goes on", parse=_deadline, metavar="TIME")
+    replace: bool = setting(
+        False, "replace the products of another target in OUT; its chunk files are used again")
     ranks: int | None = setting(
         None, "start under mpiexec with so many ranks", parse=_ranks, metavar="RANKS", short="-n")
 

@@ -39,6 +39,17 @@ def test_detections_bring_their_epoch_and_find_the_moving_star(star, capsys):
     assert table.meta["epoch_jyear"] == 2030.0
 
 
+def test_what_detections_say_of_their_position_is_said_of_their_matches(star, capsys):
+    table = Table.read(star / "detections.ecsv")
+    table.meta["position"] = "assumed: direction of the target, not measured"
+    table.write(star / "detections.ecsv", overwrite=True)
+    code, out, _ = run(capsys, star / "detections.ecsv", "--catalogue", star / "stars.csv",
+                       "-o", star / "matches.ecsv")
+    assert code == 0
+    assert "detections.ecsv: position assumed: direction of the target, not measured" in out
+    assert Table.read(star / "matches.ecsv").meta["left_position"].startswith("assumed")
+
+
 def test_an_epoch_on_the_command_line_wins(star, capsys):
     code, out, _ = run(capsys, star / "detections.ecsv", "--catalogue", star / "stars.csv",
                        "--epoch", "2000-01-01", "--radius", "5arcsec")
@@ -113,3 +124,27 @@ def test_a_mistake_is_one_line_and_exit_code_2(star, capsys, monkeypatch, argume
     assert message in err
     assert err.count("\n") == 1
     assert "matches" not in out
+
+
+def test_an_unknown_chance_probability_has_its_reason_in_the_summary_and_in_the_table(
+        star, capsys):
+    code, out, _ = run(capsys, star / "detections.ecsv", "--catalogue", star / "stars.csv",
+                       "--radius", "5arcsec", "-o", star / "matches.ecsv")
+    assert code == 0
+    assert next(line for line in out.splitlines() if line.startswith("stars ")).split()[-1] \
+        == "unknown"
+    reason = ("the chance probability is unknown for 1 of 1 sources: fewer than 3 of the "
+              "catalogue's sources lie beyond the search radius (it has 2)")
+    assert f"note: stars: {reason}" in out
+    table = Table.read(star / "matches.ecsv")
+    assert table.meta["unknown_chance"] == {"stars": reason}
+    assert np.isnan(table["chance_probability"]).all()
+    assert "NaN where fewer than 3" in table["chance_probability"].description
+
+
+def test_a_known_chance_probability_has_no_reason(shared_data, tmp_path, capsys):
+    folder = shared_data / "catalogues"
+    _, out, _ = run(capsys, folder / "vlass_cat_test_first.fits", "--catalogue",
+                    folder / "vlass_cat_test_nvss.fits", "-o", tmp_path / "matches.ecsv")
+    assert "unknown" not in out
+    assert "unknown_chance" not in Table.read(tmp_path / "matches.ecsv").meta

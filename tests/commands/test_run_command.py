@@ -8,7 +8,7 @@ import sys
 import pytest
 from casacore import tables
 from launch import RANKS, environment, on_ranks, run, visds_run
-from products import PRODUCTS, contents, numbers
+from products import PRODUCTS, contents, numbers, provenance
 
 from visds.commands.run import main
 from visds.core.errors import ExitCode
@@ -82,6 +82,36 @@ def test_the_plan_lists_every_chunk_and_writes_nothing(observation, tmp_path, ca
     assert f"chunks: {len(rows)}, " in said
     assert not (tmp_path / "out").exists()
     assert contents(observation.measurement_set.parent) == before
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    (("--time-bin", "3"), "time bins of 3 integrations of 10 s (30 s)"),
+    (("--time-bin", "25s"), "time bins of 25 s (2.5 integrations of 10 s)"),
+    (("--time-bin", "1"), "time bins of 1 integration of 10 s (10 s)"),
+    (("--time-bin", "5s"), "time bins of 5 s (0.5 integrations of 10 s): nothing is averaged"),
+    (("--channel-bin", "2"), "channel bins of 2 channels of 4 MHz (8 MHz)"),
+    (("--channel-bin", "0.016GHz"), "channel bins of 16 MHz (4 channels of 4 MHz)")])
+def test_what_was_understood_of_a_bin_is_said_in_counts_and_in_units(observation, capsys, options,
+                                                                     said):
+    assert main([str(observation.measurement_set), "-o", "nowhere", "--plan", *options]) == 0
+    assert said in capsys.readouterr().out.splitlines()
+
+
+def test_a_target_of_a_catalogue_is_where_the_star_is_and_the_log_says_how(observation, tmp_path,
+                                                                           capsys):
+    """The simulated star is 4.2 arcsec from its place in the catalogue, of epoch 2016."""
+    assert main([str(observation.measurement_set), "-o", str(tmp_path), "--plots", "lightcurve",
+                 "--catalogue", str(observation.catalogue), "--target", "simulatedstar"]) == 0
+    line = next(line for line in (tmp_path / "log.txt").read_text().splitlines()
+                if "target at" in line)
+    for part in ("target at 01:39:01.600 -17:57:02.000 (simulated star of catalogue",
+                 "moved 4.208 arcsec", "400 mas/yr east and -300 north from 2016.000 to 2024.417"):
+        assert part in line
+    target = provenance(tmp_path)["target"]
+    assert target["name"] == "simulated star"
+    assert (target["ra_deg"], target["dec_deg"]) == (
+        pytest.approx(24.7566667, abs=1e-6), pytest.approx(-17.9505556, abs=1e-6))
+    assert "assumed, not measured" in (tmp_path / "report.html").read_text()
 
 
 def test_pdf_alone_still_makes_a_report(observation, tmp_path):

@@ -8,7 +8,7 @@ from scipy.spatial import cKDTree
 
 from visds.core.astrometry import moved, unit_vectors
 from visds.core.catalogue import Catalogue
-from visds.crossmatch.chance import chance_probability, coverage, local_density
+from visds.crossmatch.chance import Surroundings, coverage, surroundings
 from visds.crossmatch.match import match
 from visds.crossmatch.settings import MatchSettings
 
@@ -25,14 +25,46 @@ def patch(density_per_square_deg, half_width, seed, declination=0.0):
 
 def density_at(ra, dec, sources, neighbours=50):
     tree = cKDTree(unit_vectors(*sources))
-    return local_density(np.array(ra), np.array(dec), tree, radius_arcsec=15.0,
-                         pair_count=np.zeros(len(ra), int), neighbours=neighbours) * 3600**2
+    found = surroundings(np.array(ra), np.array(dec), tree, radius_arcsec=15.0,
+                         pair_count=np.zeros(len(ra), int), neighbours=neighbours)
+    return found.density * 3600**2
 
 
-def test_chance_is_that_of_a_poisson_field():
-    # NVSS has 53 sources a square degree; within 15 arcsec P = 1 - exp(-0.0029).
-    assert chance_probability(15.0, 53 / 3600**2) == pytest.approx(0.002886, rel=1e-3)
-    assert np.isnan(chance_probability(15.0, np.nan))
+def test_chance_is_the_share_of_the_sky_within_reach_of_a_source():
+    # NVSS has 53 sources a square degree, so 0.00289 within 15 arcsec, and a quarter within half.
+    # Were each of them double, half of a wide disc would be the other's.
+    around = Surroundings(np.array([53.0, 53.0, np.nan]) / 3600**2, np.array([0.0, 7.5, 15.0]),
+                          np.array([[1, 1, 1], [1, 0.75, 0.5], [1, 1, 1]]))
+    found = around.chance_probability(np.array([0, 0, 1, 1, 2]), np.array([15, 7.5, 15, 7.5, 9]))
+    assert found[:4] == pytest.approx(0.0028907 * np.array([1, 0.25, 0.5, 0.1875]), rel=1e-4)
+    assert np.isnan(found[4])
+
+
+@pytest.mark.parametrize("radius", [10.0, 60.0, 200.0])
+def test_the_chance_in_a_poisson_field_is_that_of_no_empty_disc(radius):
+    """P = 1 - exp(-pi r^2 rho), from a few in a thousand to one half and more."""
+    rng = np.random.default_rng(0)
+    right = Catalogue(*patch(100, 5.0, 1))
+    left = Catalogue(ra=rng.uniform(-3, 3, 2000), dec=rng.uniform(-3, 3, 2000))
+    expected = -np.expm1(-np.pi * radius**2 * len(right) / (10.0 * 3600)**2)
+    found = match(left, right, MatchSettings(radius=radius))
+    assert np.mean(found.chance_within_radius) == pytest.approx(expected, rel=0.03)
+
+
+@pytest.mark.parametrize(("apart", "radius"), [(20.0, 60.0), (40.0, 60.0), (100.0, 60.0)])
+def test_a_catalogue_of_doubles_is_matched_by_chance_less_often_than_one_of_singles(apart, radius):
+    """Both components of a resolved double are near the same places of the sky."""
+    rng = np.random.default_rng(3)
+    ra, dec = patch(30, 3.0, 2)
+    turn = rng.uniform(0, 2 * np.pi, len(ra))
+    other = moved(ra, dec, pm_ra=1e3 * apart * np.cos(turn), pm_dec=1e3 * apart * np.sin(turn),
+                  years=1.0)
+    doubles = Catalogue(*np.concatenate([(ra, dec), other], axis=1))
+    left = Catalogue(*patch(2000, 2.0, 4))
+    found = match(left, doubles, MatchSettings(radius=radius))
+    expected = found.chance_within_radius.sum()
+    assert expected > 1000
+    assert found.best.sum() == pytest.approx(expected, abs=3 * np.sqrt(expected))
 
 
 def test_inside_a_footprint_the_density_of_a_poisson_field_comes_out():
@@ -52,9 +84,9 @@ def test_a_match_at_the_edge_of_a_footprint_has_the_density_of_the_inside(corner
         # The match itself is a source at the place; without the correction the ratio would be
         # 0.54 at an edge and 0.3 in a corner.
         sources = np.concatenate([patch(100, 2.0, seed), [[x], [y]]], axis=1)
-        density = local_density(np.array([x]), np.array([y]), cKDTree(unit_vectors(*sources)),
-                                radius_arcsec=15.0, pair_count=np.array([1]), neighbours=50)
-        ratios.append(density[0] * 3600**2 / 100)
+        found = surroundings(np.array([x]), np.array([y]), cKDTree(unit_vectors(*sources)),
+                             radius_arcsec=15.0, pair_count=np.array([1]), neighbours=50)
+        ratios.append(found.density[0] * 3600**2 / 100)
     assert np.mean(ratios) == pytest.approx(1, abs=0.25 if corner else 0.06)
 
 
@@ -122,33 +154,40 @@ def test_random_places_match_as_often_as_predicted(declination, density):
     assert np.mean(share) == pytest.approx(0.5, abs=4 / np.sqrt(12 * len(share)))
 
 
-def test_shifted_vlass_matches_nvss_as_often_as_predicted(shared_data):
+@pytest.mark.parametrize("survey", ["nvss", "first"])
+def test_shifted_vlass_is_matched_as_often_as_predicted(shared_data, survey):
     folder = shared_data / "catalogues"
     vlass = Catalogue.read(folder / "vlass_cat_test_components.csv")
-    nvss = Catalogue.read(folder / "vlass_cat_test_nvss.fits")
-    pairs, expected = 0, 0.0
-    rng = np.random.default_rng(0)
-    for _ in range(30):
-        # 5 to 20 arcmin: beyond all relation of the two surveys, but still the same sky.
-        angle, shift = rng.uniform(0, 2 * np.pi), rng.uniform(3e5, 1.2e6)
-        shifted = Catalogue(*moved(
-            vlass.ra, vlass.dec, pm_ra=np.full(len(vlass), shift * np.sin(angle)),
-            pm_dec=np.full(len(vlass), shift * np.cos(angle)), years=1.0))
-        found = match(shifted, nvss, MatchSettings(radius=60.0))
-        pairs += len(found)
-        expected += -np.log1p(-found.chance_within_radius).sum()
-    assert expected > 1000
-    # Components and NVSS sources both come in clumps, so the scatter is twice Poisson's at least.
-    assert pairs == pytest.approx(expected, rel=0.1)
+    right = Catalogue.read(folder / f"vlass_cat_test_{survey}.fits")
+    matched, expected = np.zeros((2, 5, 12))
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        for place in range(12):
+            # 20 arcmin: beyond all relation of the two surveys, but still the same sky.
+            angle, shift = rng.uniform(0, 2 * np.pi), 1.2e6
+            shifted = Catalogue(*moved(
+                vlass.ra, vlass.dec, pm_ra=np.full(len(vlass), shift * np.sin(angle)),
+                pm_dec=np.full(len(vlass), shift * np.cos(angle)), years=1.0))
+            found = match(shifted, right, MatchSettings(radius=60.0))
+            matched[seed, place] = found.best.sum()
+            expected[seed, place] = found.chance_within_radius.sum()
+    # Components come in clumps that are matched together, so that matches scatter by more than
+    # Poisson's law has it: by what they do from shift to shift.
+    scatter = np.std(matched - expected, ddof=1)
+    assert 1 < scatter / np.sqrt(expected.mean()) < 2
+    assert np.abs((matched - expected).sum(axis=1)).max() < 3 * scatter * np.sqrt(12)
+    assert abs((matched - expected).sum()) < 3 * scatter * np.sqrt(60)
 
 
-def test_random_places_match_nvss_as_often_as_predicted(shared_data):
-    nvss = Catalogue.read(shared_data / "catalogues/vlass_cat_test_nvss.fits")
+@pytest.mark.parametrize("survey", ["nvss.fits", "first.fits", "components.csv"])
+def test_random_places_match_a_survey_as_often_as_predicted(shared_data, survey):
+    """Whether its beam leaves doubles single (NVSS), or not (FIRST, and more so VLASS)."""
+    right = Catalogue.read(shared_data / f"catalogues/vlass_cat_test_{survey}")
     rng = np.random.default_rng(0)
-    # A little beyond the footprint on all sides.
+    # A little beyond the footprint of NVSS and FIRST on all sides.
     left = Catalogue(ra=rng.uniform(224.7, 230.3, 40_000), dec=np.degrees(np.arcsin(
         rng.uniform(*np.sin(np.radians([44.8, 48.2])), 40_000))))
-    found = match(left, nvss, MatchSettings(radius=60.0))
+    found = match(left, right, MatchSettings(radius=60.0))
     expected = found.chance_within_radius.sum()
     assert expected > 1000
     assert found.best.sum() == pytest.approx(expected, rel=0.05)

@@ -10,6 +10,7 @@ import pytest
 
 from visds.core.arrays import format_table
 from visds.core.flags import Flag
+from visds.crossmatch.match import COLUMNS
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.light_curve import LightCurve
 from visds.visibility.chunk import VisibilityChunk
@@ -26,6 +27,12 @@ def test_formats_page_has_every_flag():
     page = (ROOT / "docs/formats.md").read_text()
     for flag in Flag:
         assert f"| `{flag.name}` | {int(flag)} | {flag.description} |" in page
+
+
+def test_formats_page_has_every_column_of_the_matches():
+    page = (ROOT / "docs/formats.md").read_text()
+    for name, (unit, meaning) in COLUMNS.items():
+        assert f"| `{name}` | {unit or '–'} | {meaning} |" in page
 
 
 def test_links_between_documents_lead_somewhere():

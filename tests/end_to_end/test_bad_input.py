@@ -83,13 +83,15 @@ def test_a_missing_subtable_is_named(visds, changed, tmp_path, name):
     (("--scan", "99"), ("--scan: 99 is not in", "it has 1~5")),
     (("--scan", "first"), ("--scan: 'first' is neither a number nor a range",)),
     (("--spw", "4"), ("--spw: 4 is not in", "it has 0")),
+    (("--feed", "3"), ("--feed: 3 is not in", "it has 0")),
     (("--field", "target", "--scan", "1"), ("no cross-correlations for this choice",)),
     (("--column", "CORRECTED_DATA"), ("no column CORRECTED_DATA", "DATA")),
     (("--correlations", "XX"), ("--correlations", "no XX", "RR, RL, LR, LL")),
     (("--stokes", "IX"), ("--stokes: X cannot be made",)),
     (("--correlations", "RR"), ("Stokes I needs RR and LL",)),
     (("--target", "01:39:01.6 +80:00:00"), ("--target", "deg from the phase centre")),
-    (("--target", "somewhere"), ("--target", "nor is it a field (target, calibrator)")),
+    (("--target", "somewhere"), ("--target", "nor is it a field (target, calibrator)",
+                                 "give --catalogue FILE")),
     (("--model", "column"), ("has no column MODEL_DATA",)),
     (("--model", "missing.csv"), ("missing.csv",)),
     (("--catalogue", "missing.vot"), ("missing.vot",)),
@@ -118,6 +120,17 @@ def test_a_typo_in_a_settings_file_is_named_with_its_place(visds, observation, t
     path = tmp_path / "my settings.toml"
     path.write_text(text)
     check_refused(visds(observation.measurement_set, "--settings", path), tmp_path, str(path),
+                  said)
+
+
+@pytest.mark.parametrize(("columns", "options", "said"), [
+    ("ra,dec,pmra,pmdec\n24.7,-17.9,100,100\n", (), "proper motions but no epoch for 1"),
+    ("ra,dec\n24.7,-17.9\n", ("--carry", "period"), "no column 'period' to carry")])
+def test_a_catalogue_that_cannot_be_matched_is_refused_before_the_long_part(
+        visds, observation, tmp_path, columns, options, said):
+    path = tmp_path / "stars.csv"
+    path.write_text(columns)
+    check_refused(visds(observation.measurement_set, "--catalogue", path, *options), tmp_path,
                   said)
 
 

@@ -123,10 +123,44 @@ def test_another_target_is_averaged_from_the_chunk_files_alone(observation, fini
                                                                tmp_path, monkeypatch):
     options = ("--target", "01:39:02.0 -17:57:10")
     assert visds(observation, tmp_path / "new", *options) == 0
+    options += ("--replace",)
     monkeypatch.setattr(pipeline, "ChunkReader", lambda *_: pytest.fail("reads visibilities"))
     assert visds(observation, again, *options) == 0
     assert numbers(again) == numbers(tmp_path / "new")
     assert numbers(again)["dynspec.h5"] != numbers(finished)["dynspec.h5"]
+
+
+def test_products_of_another_target_are_not_replaced_without_a_word(observation, finished, again,
+                                                                    capsys):
+    before, chunks = numbers(again), blocks(again)
+    assert visds(observation, again, "--target", "01:39:02.0 -17:57:10") == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    # 0.4 s of right ascension and 8 arcsec.
+    for part in ("holds the products of another target, target at 01:39:01.600 -17:57:02.000, "
+                 "9.83 arcsec from 01:39:02.000 -17:57:10.000", "another -o", "--replace"):
+        assert part in said
+    assert (numbers(again), blocks(again)) == (before, chunks)
+    assert visds(observation, again, "--target", "01:39:02.0 -17:57:10", "--check") == 2
+    assert "BAD output folder: " in capsys.readouterr().out
+
+
+def test_products_of_another_measurement_set_are_replaced_by_a_fresh_start_only(
+        observation, again, capsys):
+    path = again / "provenance.json"
+    path.write_text(path.read_text().replace("obs.ms", "other.ms"))
+    for options in ((), ("--replace",)):
+        assert visds(observation, again, *options) == 2
+        assert "other.ms: give another -o, or --fresh" in capsys.readouterr().err
+    assert visds(observation, again, "--fresh") == 0
+
+
+@pytest.mark.parametrize("options", [
+    ("--time-bin", "2"), ("--clip-i", "50Jy"), ("--stokes", "IV"),
+    ("--target", "01:39:01.6 -17:57:02.1"), ("--target", "TARGET")])
+def test_other_settings_on_the_same_target_are_the_next_run(observation, again, monkeypatch,
+                                                            options):
+    monkeypatch.setattr(pipeline, "ChunkReader", lambda *_: pytest.fail("reads visibilities"))
+    assert visds(observation, again, *options) == 0
 
 
 def test_another_sky_model_makes_all_chunks_again(observation, finished, again):

@@ -19,7 +19,7 @@ from visds.crossmatch.several import match_each, matches_table, read_catalogues
 _DESCRIPTION = """\
 Match a catalogue, or detections, with other catalogues: all pairs within a radius, the best of each
 source by its separation in units of the joint error, and the probability that it is a chance
-alignment, from the local density of the other catalogue. Files are VOTable, FITS, ECSV or CSV, told
+alignment, from the other catalogue's sources around it. Files are VOTable, FITS, ECSV or CSV, told
 by their content. With an epoch, sources are moved to it by their proper motions first."""
 
 _EXAMPLES = """\
@@ -112,9 +112,13 @@ def summary(left: Catalogue, matches: Mapping[str, Matches], settings: MatchSett
         lines.append(f"{name:{width}}  {len(found.right_catalogue):>8}  {len(found):>8}  "
                      f"{int(found.best.sum()):>8}  {expected:>9}")
     notes = [f"{left.source}: {note}" for note in left.notes]
+    notes += [f"{left.source}: position {found.position()}" for found in [*matches.values()][:1]
+              if found.position()]
     for name, found in matches.items():
         right = found.right_catalogue
         notes += [f"{name}: {note}" for note in right.notes]
+        if found.unknown_chance():
+            notes.append(f"{name}: {found.unknown_chance()}")
     for label, catalogue in [(left.source, left),
                              *((name, found.right_catalogue) for name, found in matches.items())]:
         notes += _assumptions(label, catalogue, settings, epoch)

@@ -58,10 +58,11 @@ class SelectSettings:
     band: tuple[float, float] | None = setting(
         None, "frequencies to draw, e.g. 550-600MHz (default: all)", parse=frequency_range,
         metavar="RANGE")
-    time_bin: Bin | None = setting(None, "width of a time bin, e.g. 30s or 3", parse=time_bin,
-                                   metavar="BIN")
-    channel_bin: Bin | None = setting(None, "width of a channel bin, e.g. 4MHz or 8",
-                                      parse=channel_bin, metavar="BIN")
+    time_bin: Bin | None = setting(None, "width of a time bin, such as 30s (default: none)",
+                                   parse=time_bin, metavar="BIN")
+    channel_bin: Bin | None = setting(
+        None, "width of a channel bin, such as 4MHz (default: none)", parse=channel_bin,
+        metavar="BIN")
     flag_channels: tuple[ChannelRange, ...] = setting(
         None, f"channels of the product not to use: {CHANNELS}", parse=channel_range, many=True,
         metavar="CHANNELS")

@@ -171,6 +171,10 @@ class Catalogue:
         return dataclasses.replace(self, ra=ra, dec=dec,
                                    epoch=np.where(moves, epoch, self.epoch))
 
+    def named(self, name: str) -> np.ndarray:
+        """Return the places (N) of the sources of a name, capitals and blanks not regarded."""
+        return np.flatnonzero([same_name(own, name) for own in self.name])
+
     def to_table(self) -> Table:
         """Return the declared columns as a table with units and descriptions."""
         table = Table({column.name: getattr(self, column.name) for column in declared_columns()})
@@ -178,6 +182,15 @@ class Catalogue:
             table[column.name].unit = column.metadata["unit"]
             table[column.name].description = column.metadata["description"]
         return table
+
+
+def same_name(one: str, other: str) -> bool:
+    """Return whether two names are the same but for capitals and blanks, as AU Mic and aumic."""
+    return _plain_name(one) == _plain_name(other)
+
+
+def _plain_name(name: str) -> str:
+    return "".join(str(name).split()).casefold()
 
 
 def declared_columns() -> list[dataclasses.Field]:

@@ -2,7 +2,9 @@
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from visds.core.errors import SettingsError
 
@@ -43,16 +45,27 @@ def parse(text: str, units: dict[str, float], *, bare: float | None = None) -> f
     return number * units[unit]
 
 
+def bare_number(meaning: str) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
+    """Declare what a parser takes a number without a unit for; the help of its options says it."""
+    def declare(parser):
+        parser.bare_number = meaning
+        return parser
+    return declare
+
+
+@bare_number("seconds")
 def seconds(text: str) -> float:
     """Return a duration in seconds; a bare number is seconds."""
     return parse(text, SECONDS, bare=1.0)
 
 
+@bare_number("degrees")
 def degrees(text: str) -> float:
     """Return an angle in degrees; a bare number is degrees."""
     return parse(text, DEGREES, bare=1.0)
 
 
+@bare_number("bytes")
 def byte_count(text: str) -> int:
     """Return a size in bytes; a bare number is bytes."""
     size = int(parse(text, BYTES, bare=1))
@@ -69,11 +82,13 @@ class Bin:
     width: float | None = None
 
 
+@bare_number("a count of integrations")
 def time_bin(text: str) -> Bin:
     """Return a time bin from ``10s``, ``2min`` or a count of integrations ``5``."""
     return _bin(text, SECONDS, "a duration such as 10s")
 
 
+@bare_number("a count of channels")
 def channel_bin(text: str) -> Bin:
     """Return a channel bin from ``4MHz`` or a count of channels ``8``."""
     return _bin(text, HERTZ, "a bandwidth such as 4MHz")
@@ -102,6 +117,7 @@ class UVDistance:
     in_wavelengths: bool
 
 
+@bare_number("refused")
 def uv_distance(text: str) -> UVDistance:
     """Return a baseline length from ``500m``, ``2km`` or ``2klambda``."""
     value = parse(text, METRES | WAVELENGTHS)

@@ -37,7 +37,8 @@ def setting(default: Any, help: str, *, parse: Callable[[Any], Any] | None = Non
         As a user would write it; None means not given and is never parsed. False or True makes
         an on/off option ``--name/--no-name``.
     help : str
-        One sentence; the default is appended.
+        One sentence; what a number without a unit means (`quantities.bare_number` of `parse`) and
+        the default are appended.
     parse : callable, optional
         From one written value to one parsed value; raises SettingsError with the reason.
     choices : sequence of str, optional
@@ -246,6 +247,8 @@ def _unknown_option(text: str, options: list[str]) -> str:
 def _add_option(group, field: dataclasses.Field) -> None:
     option = field.metadata["option"]
     text = option.help
+    if hasattr(option.parse, "bare_number"):
+        text += f"; a bare number is {option.parse.bare_number}"
     if option.default not in (None, (), False):
         shown = ", ".join(option.default) if option.many else option.default
         text += f" (default: {shown})"

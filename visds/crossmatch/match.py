@@ -8,8 +8,8 @@ of the joint error, chance of alignment, whether it is the best of its left sour
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from astropy.table import Table
-from scipy.spatial import cKDTree
 
 from visds.core.astrometry import (
     ARCSEC_PER_RADIAN,
@@ -20,8 +20,30 @@ from visds.core.astrometry import (
 from visds.core.catalogue import Catalogue
 from visds.core.catalogue_mapping import nearest
 from visds.core.errors import CatalogueError
-from visds.crossmatch.chance import chance_probability, local_density
+from visds.crossmatch.chance import UNKNOWN, surroundings
 from visds.crossmatch.settings import MatchSettings
+
+COLUMNS = {
+    "catalogue": (None, "the catalogue matched with"),
+    "left_name": (None, "name of the source, or detection, that is matched"),
+    "right_name": (None, "name of the catalogue's source"),
+    "left_row": (None, "its row in its file, counted from 0"),
+    "right_row": (None, "its row in its file, counted from 0"),
+    "separation_arcsec": ("arcsec", "great-circle distance"),
+    "position_angle_deg": ("deg", "direction from left to right, north through east"),
+    "normalized_separation": (None, "separation in units of the joint position error"),
+    "chance_probability": (
+        None, "that an unrelated source of the catalogue lies within the separation, by its "
+        f"sources around; NaN where {UNKNOWN}"),
+    "best": (None, "the best pair of its left source in this catalogue"),
+    "left_ra": ("deg", "right ascension, ICRS, at the epoch of the match"),
+    "left_dec": ("deg", "declination, ICRS, at the epoch of the match"),
+    "right_ra": ("deg", "right ascension, ICRS, at the epoch of the match"),
+    "right_dec": ("deg", "declination, ICRS, at the epoch of the match"),
+    "right_flux_density": ("Jy", "flux density in the catalogue"),
+    "right_flux_density_error": ("Jy", "its standard error"),
+}
+"""Unit and meaning of each column of a table of matches."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +63,7 @@ class Matches:
     normalized_separation : (P) float
         Separation in units of the joint error (see `normalized_separation`).
     chance_probability : (P) float
-        That an unrelated source lies within the separation; NaN where the density is unknown.
+        That an unrelated source lies within the separation; NaN where it is unknown.
     best : (P) bool
         True for one pair of each matched left source.
     chance_within_radius : (N) float
@@ -62,6 +84,18 @@ class Matches:
     def __len__(self):
         return len(self.left)
 
+    def position(self) -> str | None:
+        """Return what the left table says of its positions, such as those of detections."""
+        return self.left_catalogue.table.meta.get("position")
+
+    def unknown_chance(self) -> str | None:
+        """Return why the chance probability of some left sources is not known, None if it is."""
+        unknown = int(np.isnan(self.chance_within_radius).sum())
+        if not unknown:
+            return None
+        return (f"the chance probability is unknown for {unknown} of {len(self.left_catalogue)} "
+                f"sources: {UNKNOWN} (it has {len(self.right_catalogue)})")
+
     def to_table(self, catalogue: str | None = None, carry: tuple[str, ...] = ()) -> Table:
         """Return one row per pair, with the same columns and types when there is none.
 
@@ -79,27 +113,16 @@ class Matches:
         """
         left, right = self.left_catalogue, self.right_catalogue
         label = catalogue or right.source
-        columns = {
-            "catalogue": (np.full(len(self), label, dtype=f"U{len(label)}"), None),
-            "left_name": (left.name[self.left], None),
-            "right_name": (right.name[self.right], None),
-            "left_row": (left.row[self.left], None),
-            "right_row": (right.row[self.right], None),
-            "separation_arcsec": (self.separation_arcsec, "arcsec"),
-            "position_angle_deg": (self.position_angle_deg, "deg"),
-            "normalized_separation": (self.normalized_separation, None),
-            "chance_probability": (self.chance_probability, None),
-            "best": (self.best, None),
-            "left_ra": (left.ra[self.left], "deg"),
-            "left_dec": (left.dec[self.left], "deg"),
-            "right_ra": (right.ra[self.right], "deg"),
-            "right_dec": (right.dec[self.right], "deg"),
-            "right_flux_density": (right.flux_density[self.right], "Jy"),
-            "right_flux_density_error": (right.flux_density_error[self.right], "Jy"),
-        }
-        table = Table({name: values for name, (values, _) in columns.items()})
-        for name, (_, unit) in columns.items():
-            table[name].unit = unit
+        values = {"catalogue": np.full(len(self), label, dtype=f"U{len(label)}"),
+                  **{name: getattr(self, name) for name in (
+                      "separation_arcsec", "position_angle_deg", "normalized_separation",
+                      "chance_probability", "best")}}
+        for side, catalogue, rows in (("left", left, self.left), ("right", right, self.right)):
+            values |= {f"{side}_{name}": getattr(catalogue, name)[rows] for name in (
+                "name", "row", "ra", "dec", "flux_density", "flux_density_error")}
+        table = Table({name: values[name] for name in COLUMNS})
+        for name, (unit, meaning) in COLUMNS.items():
+            table[name].unit, table[name].description = unit, meaning
         for name in carry:
             if name not in right.table.colnames:
                 raise CatalogueError(f"{right.source} has no column '{name}' to carry"
@@ -133,7 +156,7 @@ def match(left: Catalogue, right: Catalogue, settings: MatchSettings | None = No
     if epoch is not None:
         left, right = left.at_epoch(epoch), right.at_epoch(epoch)
     left_vectors, right_vectors = unit_vectors(left.ra, left.dec), unit_vectors(right.ra, right.dec)
-    tree = cKDTree(right_vectors)
+    tree = scipy.spatial.cKDTree(right_vectors)
     one, other, separation = _pairs(left_vectors, tree, settings.radius)
     angle = position_angle_deg(left.ra[one], left.dec[one], right_vectors[other])
     normalized = normalized_separation(left, right, one, other, settings)
@@ -141,24 +164,25 @@ def match(left: Catalogue, right: Catalogue, settings: MatchSettings | None = No
     order = np.lexsort((other, separation, rank, one))
     best = np.ones(len(order), dtype=bool)
     best[1:] = np.diff(one[order]) != 0
-    density = local_density(left.ra, left.dec, tree, radius_arcsec=settings.radius,
-                            pair_count=np.bincount(one, minlength=len(left)),
-                            neighbours=settings.density_neighbours)
+    around = surroundings(left.ra, left.dec, tree, radius_arcsec=settings.radius,
+                          pair_count=np.bincount(one, minlength=len(left)),
+                          neighbours=settings.density_neighbours)
     if settings.best_only:
         order, best = order[best], best[best]
     one, other = one[order], other[order]
     return Matches(
         left, right, one, other, separation[order], angle[order], normalized[order],
-        chance_probability(separation[order], density[one]), best,
-        chance_probability(settings.radius, density))
+        around.chance_probability(one, separation[order]), best,
+        around.chance_probability(np.arange(len(left)), settings.radius))
 
 
-def _pairs(left_vectors: np.ndarray, tree: cKDTree,
+def _pairs(left_vectors: np.ndarray, tree: "scipy.spatial.cKDTree",
            radius_arcsec: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return rows of left and right and separations (P) in arcsec of the pairs within a radius."""
     # The tree compares chords, good to 1e-16: a little beyond, and the exact angle decides.
     chord = 2 * np.sin(radius_arcsec / ARCSEC_PER_RADIAN / 2) * (1 + 1e-9) + 1e-14
-    found = cKDTree(left_vectors).sparse_distance_matrix(tree, chord, output_type="ndarray")
+    found = scipy.spatial.cKDTree(left_vectors).sparse_distance_matrix(
+        tree, chord, output_type="ndarray")
     one, other = found["i"].astype(int), found["j"].astype(int)
     separation = separation_arcsec(left_vectors[one], tree.data[other])
     within = separation <= radius_arcsec

@@ -13,20 +13,22 @@ LARGEST_RADIUS_ARCSEC = 10 * 3600.0
 FEWEST_NEIGHBOURS = 5
 
 
+@quantities.bare_number("refused")
 def angle(text: str) -> float:
-    """Return an angle in arcsec from ``15arcsec``, ``2arcmin``, ``0.1deg`` or a bare number.
+    """Return an angle in arcsec from ``15arcsec``, ``2arcmin``, ``0.1deg``.
 
     Raises
     ------
     SettingsError
         If it is not an angle, or negative.
     """
-    value = quantities.parse(text, ANGLES, bare=1.0)
+    value = quantities.parse(text, ANGLES)
     if value < 0:
         raise SettingsError(f"an angle cannot be negative here: '{text}'")
     return value
 
 
+@quantities.bare_number("refused")
 def search_radius(text: str) -> float:
     """Return a search radius in arcsec, more than zero and at most 10 deg."""
     value = angle(text)
@@ -95,7 +97,7 @@ class MatchSettings:
         "joint error, or of least plain separation", choices=("normalized", "separation"))
     best_only: bool = setting(False, "keep the best pair of each source only")
     density_neighbours: int = setting(
-        "50", "neighbours that give the local density, and so the chance of alignment",
+        "50", "sources around a position that give the chance of alignment there",
         parse=neighbour_count, metavar="COUNT")
     carry: tuple[str, ...] = setting(
         None, "further columns of the catalogues to put beside each match", many=True,

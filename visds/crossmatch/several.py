@@ -8,6 +8,7 @@ from astropy.table import Table, TableMergeError, vstack
 
 from visds.core.catalogue import Catalogue
 from visds.core.errors import CatalogueError
+from visds.core.log import logger
 from visds.crossmatch.match import Matches, match
 from visds.crossmatch.settings import MatchSettings
 
@@ -56,6 +57,15 @@ def _mappings(written: tuple[str, ...], names: list[str]) -> dict[str, str | Non
     return {n: ",".join(filter(None, (m, own.get(n)))) or None for n, m in mappings.items()}
 
 
+def check_match(catalogues: Mapping[str, Catalogue], settings: MatchSettings,
+                epoch: float) -> None:
+    """Raise CatalogueError for what would end a match with catalogues, before there is a left one.
+
+    That is a proper motion without an epoch, or a column that cannot be carried.
+    """
+    match_all(Catalogue(ra=[], dec=[]), catalogues, settings, epoch)
+
+
 def match_each(left: Catalogue, catalogues: Mapping[str, Catalogue],
                settings: MatchSettings | None = None,
                epoch: float | None = None) -> dict[str, Matches]:
@@ -82,7 +92,9 @@ def matches_table(matches: Mapping[str, Matches], settings: MatchSettings,
         `carry` names columns of the right catalogues to add; each must be in at least one, and
         is masked for the others.
     epoch : float, optional
-        Julian year of the positions; it goes to the metadata with the search radius.
+        Julian year of the positions; it goes to the metadata with the search radius, and with
+        the reason why chance probabilities are unknown, by catalogue, where some are, and what
+        a table of detections says of its positions.
 
     Raises
     ------
@@ -115,6 +127,12 @@ def matches_table(matches: Mapping[str, Matches], settings: MatchSettings,
     table.meta["radius_arcsec"] = settings.radius
     if epoch is not None:
         table.meta["epoch_jyear"] = epoch
+    position = next(filter(None, (found.position() for found in matches.values())), None)
+    if position:
+        table.meta["left_position"] = position
+    unknown = {name: found.unknown_chance() for name, found in matches.items()}
+    if any(unknown.values()):
+        table.meta["unknown_chance"] = {name: why for name, why in unknown.items() if why}
     return table
 
 
@@ -127,4 +145,7 @@ def match_detections(detections: Table, catalogues: Mapping[str, Catalogue],
     if not len(detections):
         return matches_table({}, settings, epoch)
     left = Catalogue.from_table(detections, source="detections")
-    return match_all(left, catalogues, settings, epoch)
+    table = match_all(left, catalogues, settings, epoch)
+    for name, why in table.meta.get("unknown_chance", {}).items():
+        logger.info("catalogue %s: %s", name, why)
+    return table

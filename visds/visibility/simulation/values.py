@@ -7,22 +7,25 @@ from astropy.coordinates import SkyCoord
 from astropy.time import Time
 
 from visds.core.errors import SettingsError
-from visds.core.quantities import HERTZ, parse, seconds
+from visds.core.quantities import HERTZ, bare_number, parse, seconds
 
 JANSKY = {"Jy": 1.0, "mJy": 1e-3, "uJy": 1e-6, "kJy": 1e3}
 DEGREES = {"deg": 1.0, "arcmin": 1 / 60, "arcsec": 1 / 3600}
 
 
+@bare_number("Jy")
 def flux_density(text: Any) -> float:
     """Return a flux density in Jy from ``20mJy``; a bare number is Jy."""
     return parse(text, JANSKY, bare=1.0)
 
 
+@bare_number("Jy")
 def positive_flux_density(text: Any) -> float:
     """Return a flux density in Jy that is not negative."""
     return _at_least(flux_density(text), 0.0, text)
 
 
+@bare_number("Jy")
 def stokes_parameters(text: Any) -> tuple[float, float, float, float]:
     """Return I, Q, U, V in Jy from ``10mJy 0 0 -2mJy``; what is left out is 0."""
     words = str(text).replace(",", " ").split()
@@ -32,19 +35,22 @@ def stokes_parameters(text: Any) -> tuple[float, float, float, float]:
     return intensity, q, u, v
 
 
+@bare_number("refused")
 def hertz(text: Any) -> float:
     """Return a frequency in Hz from ``1.4GHz``."""
     return parse(text, HERTZ)
 
 
+@bare_number("seconds")
 def duration(text: Any) -> float:
     """Return a duration in s that is not negative."""
     return _at_least(seconds(text), 0.0, text)
 
 
+@bare_number("refused")
 def angle(text: Any) -> float:
-    """Return an angle in degrees from ``30arcsec``; a bare number is degrees."""
-    return parse(text, DEGREES, bare=1.0)
+    """Return an angle in degrees from ``30arcsec``."""
+    return parse(text, DEGREES)
 
 
 def number(text: Any) -> float:
