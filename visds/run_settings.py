@@ -9,7 +9,7 @@ from visds.core.errors import SettingsError
 from visds.core.quantities import bare_number, channel_bin, time_bin
 from visds.core.settings import setting
 from visds.crossmatch.settings import MatchSettings, julian_year
-from visds.dynspec.detection.detect import DetectSettings
+from visds.dynspec.detection.settings import DetectSettings
 from visds.dynspec.flag_settings import FlagSettings
 from visds.dynspec.plots.settings import PlotSettings
 from visds.visibility.selection import ReadSettings

@@ -10,7 +10,8 @@ from spectra import spectrum
 from visds.core.errors import SettingsError
 from visds.core.settings import Parser
 from visds.dynspec.detection.columns import COLUMNS
-from visds.dynspec.detection.detect import DetectSettings, detect
+from visds.dynspec.detection.detect import detect
+from visds.dynspec.detection.settings import DetectSettings
 
 FAST = {"realizations": 48}
 T, F = 64, 32

@@ -3,7 +3,8 @@
 import numpy as np
 from spectra import spectrum
 
-from visds.dynspec.detection.detect import DetectSettings, detect
+from visds.dynspec.detection.detect import detect
+from visds.dynspec.detection.settings import DetectSettings
 from visds.dynspec.doubts import doubts
 from visds.dynspec.report import imaginary_scatter
 

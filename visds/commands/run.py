@@ -1,5 +1,6 @@
 """visds-run: from a measurement set to dynamic spectra, light curves, detections and matches."""
 
+import gc
 import importlib
 import sys
 from collections.abc import Sequence
@@ -74,6 +75,7 @@ def _body(argv: Sequence[str] | None) -> int:
 def _load_recipe() -> None:
     """Import what every rank will need, on all ranks at once."""
     importlib.import_module("visds.pipeline")
+    gc.freeze()  # modules stay: the collector need not look through them again and again
 
 
 def _default_out(measurement_set: str) -> str:

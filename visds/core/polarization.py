@@ -6,6 +6,8 @@ YX = U - iV; V is positive for right-handed circular polarization (IAU and IEEE)
 
 from dataclasses import dataclass
 
+STOKES = ("I", "Q", "U", "V")
+
 CORRELATIONS = {5: "RR", 6: "RL", 7: "LR", 8: "LL", 9: "XX", 10: "XY", 11: "YX", 12: "YY"}
 """Correlation label by CORR_TYPE of a measurement set's POLARIZATION table."""
 

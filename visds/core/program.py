@@ -2,11 +2,18 @@
 
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
 
 from visds.core.errors import ExitCode, VisdsError
 from visds.core.farm import is_coordinator
+
+_FOR_THE_COORDINATOR = 5.0
+"""Seconds for which other ranks wait with an error of their own.
+
+Launchers end all ranks when one of them ends with an error, and rank 0 has to say it first.
+"""
 
 
 def run_program(program: str, body: Callable[[Sequence[str] | None], int],
@@ -24,6 +31,8 @@ def run_program(program: str, body: Callable[[Sequence[str] | None], int],
             traceback.print_exc()
         if is_coordinator():
             print(f"{program}: error: {error}", file=sys.stderr)
+        else:
+            time.sleep(_FOR_THE_COORDINATOR)
         return ExitCode.INPUT
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)

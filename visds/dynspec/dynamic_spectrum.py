@@ -19,8 +19,6 @@ from visds.core.flags import Flag
 from visds.core.quantities import channel_bin, time_bin
 from visds.dynspec import binning, cell_sums
 
-STOKES = ("I", "Q", "U", "V")
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DynamicSpectrum(Record):

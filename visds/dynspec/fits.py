@@ -8,8 +8,9 @@ from astropy.io import fits
 
 from visds.core.files import whole_file
 from visds.core.flags import Flag
+from visds.core.polarization import STOKES
 from visds.core.version import __version__
-from visds.dynspec.dynamic_spectrum import STOKES, DynamicSpectrum
+from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.universal_time import date_and_time
 
 DAY = 86400.0

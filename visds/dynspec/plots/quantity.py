@@ -3,13 +3,17 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from visds.core.errors import SettingsError
+from visds.core.polarization import STOKES
 from visds.dynspec.brightness import brightness_temperature
-from visds.dynspec.dynamic_spectrum import STOKES, DynamicSpectrum
 from visds.dynspec.plots.levels import Level
+
+if TYPE_CHECKING:  # reading the options needs no sums, nor what compiles them
+    from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 
 HANDS = ("RR", "LL", "XX", "YY")
 SYNTAX = "I, Q, U, V, RR, LL, XX, YY, V/I, imaginary:V, sigma:V or snr:V"
@@ -64,7 +68,7 @@ class Quantity:
             return ("I", "V") if self.polarization in ("RR", "LL") else ("I", "Q")
         return ("I", self.polarization) if self.kind == "fraction" else (self.polarization,)
 
-    def values(self, spectrum: DynamicSpectrum) -> np.ndarray:
+    def values(self, spectrum: "DynamicSpectrum") -> np.ndarray:
         """Return the values (T,F): Jy, a fraction or a ratio; NaN where flagged or not given.
 
         Raises
@@ -114,7 +118,7 @@ def check_plot(name: str, held: Sequence[str]) -> None:
                             f"{', '.join(held)}")
 
 
-def check_held(name: str, polarization: str, spectrum: DynamicSpectrum) -> None:
+def check_held(name: str, polarization: str, spectrum: "DynamicSpectrum") -> None:
     """Raise SettingsError if a spectrum does not hold a polarization that `name` needs."""
     held = list(spectrum.polarizations)
     if spectrum.has_parallel_pair:

@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib
-
 from visds.core.errors import SettingsError
 from visds.core.quantities import bare_number, time_bin
 from visds.core.settings import setting
@@ -77,6 +75,8 @@ def _sign(text: Any) -> int:
 
 
 def _colour_map(text: str) -> str:
+    import matplotlib  # not needed to read any other option
+
     if text not in matplotlib.colormaps:
         near = difflib.get_close_matches(text, list(matplotlib.colormaps), n=1)
         raise SettingsError(f"'{text}' is not a matplotlib colour map"
