@@ -1,6 +1,7 @@
 """Chunks hold every cross-correlation at its place, and say what is not there."""
 
 import itertools
+import threading
 
 import numpy as np
 import pytest
@@ -179,6 +180,20 @@ def test_an_error_of_the_reader_is_raised_where_its_slab_would_have_come():
         for slab in ahead(slabs()):
             found.append(slab)
     assert found == [1, 2]
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_slabs_are_made_ahead_where_there_is_a_core_for_it(monkeypatch, cores):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
+    threads = []
+
+    def slabs():
+        for k in range(5):
+            threads.append(threading.current_thread())
+            yield k
+
+    assert list(ahead(slabs())) == [0, 1, 2, 3, 4]
+    assert (set(threads) == {threading.main_thread()}) == (cores == 1)
 
 
 def test_a_reader_that_is_left_early_stops():

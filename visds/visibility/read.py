@@ -5,6 +5,7 @@ keep the memory of a rank small whatever the chunk's size, and are read ahead in
 the slab before is worked on.
 """
 
+import os
 import queue
 import threading
 from collections.abc import Iterator
@@ -189,7 +190,13 @@ def scatter_rows(rows, place, out):
 
 
 def ahead(slabs: Iterator) -> Iterator:
-    """Yield what `slabs` yields, made one ahead in a thread; its exceptions are raised here."""
+    """Yield what `slabs` yields, made one ahead in a thread; its exceptions are raised here.
+
+    A process that is kept on one core would only change back and forth: there it is no thread.
+    """
+    if len(os.sched_getaffinity(0)) == 1:
+        yield from slabs
+        return
     ready: queue.Queue = queue.Queue(maxsize=1)
     stop = threading.Event()
 
