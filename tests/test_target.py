@@ -118,3 +118,10 @@ def test_without_a_target_it_is_the_phase_centre(planned):
     found = find(planned)
     assert arcsec(found.direction, Direction(*planned.phase_centre)) < 1e-3
     assert found.name == "target"
+
+
+@pytest.mark.parametrize("name", ["1055+018", "0003-066", "J0139-1757"])
+def test_a_name_of_digits_is_the_source_of_that_name_and_no_position(planned, name):
+    found = find(planned, "--target", name, stars=stars(name=np.array([name, "bystander"])))
+    assert found.name == name and "of catalogue stars" in found.origin
+    assert arcsec(found.direction, Direction(24.757, -17.951)) < 15

@@ -32,16 +32,16 @@ def refuse_other_products(folder: Path, observation: Observation, settings: RunS
         return
     try:
         held = json.loads(path.read_text())
-        measurement_set = held["measurement_set"]
+        measurement_set = str(held["measurement_set"])
         target = held.get("target")
-    except (ValueError, KeyError):
+        there = target and Direction(float(target["ra_deg"]), float(target["dec_deg"]))
+    except (ValueError, KeyError, TypeError, AttributeError):
         return
     if Path(measurement_set).name != Path(observation.measurement_set).name:
         raise OutputError(f"{folder} holds the products of {measurement_set}: give another -o, or "
                           "--fresh to replace them")
-    if settings.replace or target is None:
+    if settings.replace or there is None:
         return
-    there = Direction(target["ra_deg"], target["dec_deg"])
     away = 3600 * separation(there, observation.target)
     if away > observation.finest_beam / 2:
         raise OutputError(

@@ -44,6 +44,7 @@ class Observation:
     target_name: str
     target_origin: str
     bins: tuple[str, ...]
+    added_stokes: tuple[str, ...]
     model: ComponentModel | None
     model_column: str | None
     model_file: str | None
@@ -80,7 +81,7 @@ class Observation:
                 f"{len(plan.tasks)} chunks",
                 f"target at {self.target}" + (
                     f" ({self.target_origin})" if self.target_origin else ""),
-                *self.bins,
+                *self.bins, *self.added_stokes,
                 *(f"chosen: {choice}" for choice in plan.choices),
                 *(f"catalogue {name}: {len(catalogue)} sources"
                   + "".join(f"; {note}" for note in catalogue.notes)
@@ -187,7 +188,8 @@ def prepare(measurement_set: str, settings: Settings) -> Observation:
         warnings += _target_in_model(plan, model, target)
     return Observation(
         measurement_set=measurement_set, plan=plan, target=target, target_name=found.name,
-        target_origin=found.origin, bins=_bins(plan, settings["average"]), model=model,
+        target_origin=found.origin, bins=_bins(plan, settings["average"]),
+        added_stokes=_added_stokes(plan, settings["read"].stokes), model=model,
         model_column=column, model_file=file, catalogues=catalogues,
         catalogue_files=tuple(item if Path(item).exists() else item.partition("=")[2]
                               for item in settings["match"].catalogue),
@@ -222,6 +224,12 @@ def _bins(plan: Plan, average: AverageSettings) -> tuple[str, ...]:
         if count < 1:
             lines[-1] += ": nothing is averaged"
     return tuple(lines)
+
+
+def _added_stokes(plan: Plan, asked: str | None) -> tuple[str, ...]:
+    """Return what is made beyond the Stokes parameters that were asked for, as lines of text."""
+    added = [] if asked is None else [name for name in plan.stokes if name not in asked.upper()]
+    return (f"Stokes {', '.join(added)} is made as well as {asked}",) if added else ()
 
 
 def _measure(value: float, unit: tuple[str, float]) -> str:

@@ -32,8 +32,10 @@ from visds.dynspec.doubts import doubts
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.flag import clip
 from visds.dynspec.flag_settings import FlagSettings
+from visds.dynspec.imaginary_part import imaginary_parts
 from visds.dynspec.plots.draw import available_plots, draw_plot, picture
-from visds.dynspec.report import imaginary_scatter, scan_table, write_report
+from visds.dynspec.plots.marks import times_outside
+from visds.dynspec.report import scan_table, write_report
 from visds.dynspec.stitch import common_axes, stitch
 from visds.dynspec.variability import statistics
 from visds.held_products import refuse_other_products, target_entry
@@ -67,6 +69,7 @@ DETECTIONS_NOTE = (
     "The position of a detection is assumed, not measured: it is the direction of the target, with "
     "an error of beam / (2 S/N). So a match says what lies in the direction that was looked at, "
     "and one with the very source from which that direction was taken says nothing.")
+NO_CATALOGUE = "no catalogue given to match with"
 _BUFFERS = Buffers()  # of this rank, for one chunk after the other
 CAPTIONS = {"I": "Stokes I", "V": "Stokes V", "V/I": "Stokes V over I",
             "lightcurve": "Light curve", "overview": "Overview"}
@@ -207,7 +210,7 @@ def _make_products(observation: Observation, folder: Path, settings: Settings, f
                         ("matches", matches)):
         _write_table(table, folder / f"{name}.ecsv")
     pictures = _draw(spectrum, detections, settings, folder / "plots", farm)
-    health = imaginary_scatter(spectrum)
+    health = imaginary_parts(spectrum)
     doubtful = doubts(spectrum, detections, health)
     for line in doubtful:
         logger.warning("%s", line)
@@ -222,14 +225,16 @@ def _make_products(observation: Observation, folder: Path, settings: Settings, f
         tables={"Scans": scan_table(spectrum), "Light curve": variability[REPORTED_STATISTICS],
                 "Detections": detections[REPORTED_DETECTIONS],
                 "Matches": matches[REPORTED_MATCHES]},
-        notes={"Light curve": STATISTICS_NOTE, "Detections": DETECTIONS_NOTE})
+        notes={"Light curve": STATISTICS_NOTE, "Detections": DETECTIONS_NOTE} | (
+            {} if observation.catalogues else {"Matches": f"{NO_CATALOGUE}."}))
     provenance = Provenance(command_line(), observation.inputs(), settings.written(), farm.size)
     provenance.write(
         folder / "provenance.json",
         products={name: file_hash(folder / name) for name in PRODUCTS[:-1]},
         measurement_set=observation.measurement_set, target=target_entry(observation),
         failed_chunks=[outcome.task.name for outcome in failed])
-    logger.info("%d detections, %d matches", len(detections), len(matches))
+    logger.info("%d detections, %s", len(detections),
+                f"{len(matches)} matches" if observation.catalogues else NO_CATALOGUE)
     logger.info("report: %s", folder / "report.html")
 
 
@@ -255,6 +260,8 @@ def _draw(spectrum: DynamicSpectrum, detections: Table, settings: Settings, fold
           farm: Farm) -> dict[str, Path]:
     """Draw the plots, one a task; return the pictures for the report by caption."""
     chosen = settings["plot"].plots or available_plots(spectrum)
+    for moment in times_outside(spectrum, settings["plot"].mark_time):
+        logger.warning("--mark-time %s is outside the data and not marked", moment)
     work = functools.partial(_draw_one, picture(spectrum, chosen, settings["plot"]), detections,
                              settings["plot"], folder)
     pictures: dict[str, Path] = {}

@@ -50,7 +50,8 @@ def expected_cost(observation: Observation, settings: Settings) -> dict[str, str
             + " at most, the stitched spectrum included",
             "disk space": _bytes(disk_bytes(observation, settings)),
             "time": f"about {seconds:.0f} s on one rank, plus start-up and plots; "
-                    f"more than {len(tasks)} ranks do not help"}
+                    + ("more than one rank does not help" if len(tasks) == 1
+                       else f"more than {len(tasks)} ranks do not help")}
 
 
 def stitched_bytes(observation: Observation) -> int:

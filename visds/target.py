@@ -38,8 +38,9 @@ def find_target(plan: Plan, settings: TargetSettings,
                 catalogues: Mapping[str, Catalogue]) -> Target:
     """Return the target that a user names, by default the phase centre.
 
-    What is written is a position if it reads as one, else the name of a field, else that of a
-    source in one of the catalogues, in capitals or not and with blanks or without.
+    What is written is the exact name of a field, or a position if it reads as one, else the name
+    of a field or of a source in one of the catalogues, in capitals or not and with blanks or
+    without.
 
     Parameters
     ----------
@@ -64,7 +65,8 @@ def find_target(plan: Plan, settings: TargetSettings,
         return _at_epoch(Target(centre, plan.field, f"phase centre of field {plan.field}"),
                          plan, settings)
     direction, reason = _position(text)
-    if direction is not None and not _POSITION_NAME.fullmatch(text):
+    if direction is not None and not _POSITION_NAME.fullmatch(text) and not any(
+            field.name == text for field in plan.description.fields):
         return _at_epoch(Target(direction, str(direction)), plan, settings)
     fields = _fields(plan, text)
     sources = _sources(plan, text, catalogues)

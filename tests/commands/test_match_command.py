@@ -115,6 +115,10 @@ def test_options_come_from_a_settings_file_too(star, capsys):
     (["detections.ecsv", "--catalogue", "stars.csv", "--columns", "ra=x,dec=dec"], "no column 'x'"),
     (["detections.ecsv", "--catalogue", "stars.csv", "--columns", "x:ra=a,dec=b"],
      "for no catalogue"),
+    (["detections.ecsv", "--catalogue", "stars.csv", "--columns", "ra=RA_J"],
+     "--columns: a column mapping must name both"),
+    (["detections.ecsv", "--catalogue", "stars.csv", "--left-columns", "ra=RA_J"],
+     "--left-columns: a column mapping must name both"),
     (["detections.ecsv", "--catalogue", "stars.csv", "-o", "no/where.csv"], "cannot write")])
 def test_a_mistake_is_one_line_and_exit_code_2(star, capsys, monkeypatch, arguments, message):
     monkeypatch.chdir(star)

@@ -9,10 +9,11 @@ import pytest
 from astropy.table import Table
 from spectra import spectrum
 
-from visds.commands.plot import SelectSettings, main, select
+from visds.commands.plot import RUN_TABLES, SelectSettings, main, select
 from visds.core.errors import SettingsError
 from visds.core.quantities import Bin
 from visds.dynspec.flag_region import channel_range, flag_region
+from visds.run_settings import STAGES
 
 SMALL = ["--picture-resolution", "50"]
 
@@ -78,7 +79,11 @@ def test_scans_and_bands_that_are_not_there_are_errors():
     (["--plots", "XX"],
      "'XX' needs XX, which is not in this spectrum (it holds I, Q, U, V, RR, LL)"),
     (["--plots", "W"], "--plots: 'W' is not a plot, which is I, Q, U, V"),
-    (["--flag-region", "scan=9"], "scan 9 is not in the spectrum (scans 4, 5)"),
+    (["--flag-region", "scan=9"], "--flag-region: scan 9 is not in the spectrum (scans 4, 5)"),
+    (["--flag-channels", "40"], "--flag-channels: channels 40-40 are not in the spectrum"),
+    (["--mask-above", "V/I=80"],
+     "--mask-above: 'V/I=80' is 8000 %, and a fraction is at most 100 %: written V/I=80% or"),
+    (["--flux-range=-3mJy", "3mJy"], "leave the '=' out, as in --flux-range -3mJy 3mJy"),
     (["--flag-region", "scn=4"],
      "--flag-region: 'scn=4' is not a region, written scan=3,time=05:10-05:20,channels=10-20,v="),
     (["--flag-channels", "3-x"], "--flag-channels: '3-x' is not a range, written 12, 10-20"),
@@ -131,3 +136,41 @@ def test_a_run_that_is_not_finished_and_a_measurement_set_are_told(products, tmp
     (tmp_path / "table.dat").touch()
     assert main([str(tmp_path)]) == 2
     assert "is a measurement set: run visds-run first" in capsys.readouterr().err
+
+
+def test_a_time_outside_the_data_is_told_and_one_inside_is_not(products, capsys):
+    assert main([str(products), *SMALL, "--plots", "I", "--mark-time", "12:00:30",
+                 "2020-06-01T12:00", "13:30:01.5"]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        f"visds-plot: warning: --mark-time {time} is outside the data and not marked"
+        for time in ("2020-06-01T12:00:00.000", "13:30:01.500")]
+
+
+def test_what_was_understood_of_a_bin_is_told(products, capsys):
+    assert main([str(products), *SMALL, "--plots", "I", "--time-bin", "3",
+                 "--channel-bin", "2MHz"]) == 0
+    out, err = capsys.readouterr()
+    assert err.splitlines() == ["visds-plot: time bins of 3 integrations, usually 30 s",
+                                "visds-plot: channel bins of 2 MHz, usually 2 MHz"]
+    assert out.split() == [str(products / "plots" / "dynspec_I.png")]
+
+
+def test_a_product_that_is_no_spectrum_has_a_hint(products, capsys):
+    assert main([str(products / "detections.ecsv")]) == 2
+    assert ("detections.ecsv is not a readable HDF5 file: give the folder that visds-run made, or "
+            "its dynspec.h5") in capsys.readouterr().err
+
+
+def test_a_fraction_up_to_one_is_a_level(products):
+    assert main([str(products), *SMALL, "--plots", "V/I", "--mask-above", "V/I=80%",
+                 "--colour-limit", "V/I=1"]) == 0
+
+
+def test_the_settings_of_a_run_are_those_of_its_pictures(products, capsys):
+    file = products / "run.toml"
+    file.write_text('[read]\nscans = "3"\n[run]\nstream = true\n[plot]\nplots = ["V"]\n')
+    assert main([str(products), *SMALL, "--settings", str(file)]) == 0
+    out, err = capsys.readouterr()
+    assert err == f"visds-plot: not used of {file}: [read] [run]\n"
+    assert out.split() == [str(products / "plots" / "dynspec_V.png")]
+    assert {*RUN_TABLES, "plot"} == set(STAGES)

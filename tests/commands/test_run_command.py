@@ -66,9 +66,47 @@ def test_products_go_beside_the_measurement_set_unless_told(simulated, tmp_path,
     assert (tmp_path / "data" / "obs.visds" / "report.html").exists()
 
 
-def test_without_an_output_a_name_that_gives_none_is_refused(capsys):
+def test_without_an_output_a_name_that_gives_none_is_refused(observation, tmp_path, monkeypatch,
+                                                             capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "observation").symlink_to(observation.measurement_set)
     assert main(["observation"]) == 2
     assert "-o OUT is missing, and observation does not end in .ms" in capsys.readouterr().err
+
+
+def test_what_is_no_measurement_set_is_told_before_a_missing_output(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "star.visds").mkdir()
+    for name, problem in ((".", "is not a measurement set: it has no table.dat"),
+                          ("star.visds", "is not a measurement set: it has no table.dat"),
+                          ("nothing", "does not exist (expected a measurement set)")):
+        assert main([name]) == 2
+        assert capsys.readouterr().err == f"visds-run: error: {name} {problem}\n"
+
+
+@pytest.mark.parametrize(("asked", "line"), [
+    ("V", "Stokes I is made as well as V"), ("IV", None)])
+def test_what_is_made_beyond_what_was_asked_for_is_said(observation, capsys, asked, line):
+    assert main([str(observation.measurement_set), "-o", "nowhere", "--plan", "--stokes",
+                 asked]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [text for text in said if "is made as well" in text] == ([line] if line else [])
+
+
+def test_without_a_catalogue_the_log_and_the_report_say_that_none_was_given(observation, tmp_path):
+    assert main([str(observation.measurement_set), "-o", str(tmp_path), "--plots", "I",
+                 "--mark-time", "2001-01-01T00:00"]) == 0
+    log = (tmp_path / "log.txt").read_text()
+    assert re.search(r"\d+ detections, no catalogue given to match with$", log, re.MULTILINE)
+    assert "--mark-time 2001-01-01T00:00:00.000 is outside the data and not marked" in log
+    assert "no catalogue given to match with" in (tmp_path / "report.html").read_text()
+
+
+def test_that_more_ranks_than_chunks_do_not_help_is_said_in_plain_words(observation, capsys):
+    for options, said in (([], "more than 2 ranks do not help"),
+                          (["--scan", "2"], "more than one rank does not help")):
+        assert main([str(observation.measurement_set), "-o", "nowhere", "--plan", *options]) == 0
+        assert said in capsys.readouterr().out
 
 
 def test_the_plan_lists_every_chunk_and_writes_nothing(observation, tmp_path, capsys):

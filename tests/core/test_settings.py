@@ -101,6 +101,8 @@ def test_a_negative_quantity_is_a_value_and_not_an_option(arguments):
     (["--wait"], "--wait.*expected one argument.*--help"),
     (["--colour", "green"], "--colour: 'green' is not one of red, blue"),
     (["--colou", "red"], "unknown option --colou"),
+    (["--names=-3mJy", "3mJy"], "--names: with '=' it takes one value, .* --names -3mJy 3mJy"),
+    (["--wait=3s", "4s"], "'4s' is one word too many"),
     (["-c", "many"], "--count: "),
     (["--settings", "/nowhere/a.toml"], "cannot read settings file /nowhere/a.toml: No such file"),
 ])
@@ -145,3 +147,21 @@ def test_a_settings_mapping_holds_the_stages():
     assert settings.written("second") == {
         "second": {"colour": None, "loud": False, "polite": True, "count": None}}
     assert isinstance(Parser("x", "", STAGES).argparse, argparse.ArgumentParser)
+
+
+def test_several_values_that_begin_with_a_minus_sign_are_taken_as_they_are():
+    assert parse("--names", "-3mJy", "3mJy")["first"].names == ("-3mJy", "3mJy")
+
+
+def test_tables_of_another_program_are_left_out_with_a_line_that_says_so(tmp_path, capsys):
+    file = tmp_path / "a.toml"
+    parser = Parser("visds-test", "", STAGES, foreign=("read", "first"))
+    file.write_text("[read]\nfield = 3\n[second]\nloud = true\n")
+    assert parser.parse(["--settings", str(file)])[1]["second"].loud
+    assert capsys.readouterr().err == f"visds-test: not used of {file}: [read]\n"
+    file.write_text("[raed]\nfield = 3\n")
+    with pytest.raises(SettingsError, match=r"unknown table \[raed\]; did you mean 'read'"):
+        parser.parse(["--settings", str(file)])
+    file.write_text("[read]\nfield = 3\n[first]\nwiat = 3\n")
+    with pytest.raises(SettingsError, match="unknown key 'wiat'"):
+        parser.parse(["--settings", str(file)])

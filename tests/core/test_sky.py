@@ -54,6 +54,14 @@ def test_a_position_is_read_in_the_units_that_it_is_written_in(text, ra, dec):
     assert (found.ra, found.dec) == pytest.approx((ra, dec), abs=1e-10)
 
 
+@pytest.mark.parametrize("text", ["1055+018", "1253-055", "B1957+20", "400deg 0deg",
+                                  "24:00:00 +1d"])
+def test_names_and_right_ascensions_beyond_the_circle_are_not_wrapped_to_a_position(text):
+    with pytest.raises(SettingsError, match="is not a position") as error:
+        parse_direction(text)
+    assert text in str(error.value)
+
+
 @pytest.mark.parametrize("text", ["83.1 -5.2", "83.1,-5.2", "10 20"])
 def test_a_pair_of_plain_numbers_is_refused_for_it_could_be_hours_or_degrees(text):
     with pytest.raises(SettingsError, match="no unit"):

@@ -224,3 +224,11 @@ def test_what_is_no_epoch_is_refused(text):
 def test_what_is_no_search_radius_is_refused(text):
     with pytest.raises(SettingsError):
         search_radius(text)
+
+
+def test_there_is_no_direction_between_two_sources_at_the_same_place():
+    place, other = Catalogue(ra=[83.1], dec=[-5.2]), Catalogue(ra=[83.1, 83.1], dec=[-5.2, -5.199])
+    found = match(place, other, MatchSettings(radius=15.0))
+    assert found.separation_arcsec[0] == 0 and np.isnan(found.position_angle_deg[0])
+    assert found.normalized_separation[0] == 0
+    assert np.sin(np.radians(found.position_angle_deg[1])) == pytest.approx(0, abs=1e-6)

@@ -6,11 +6,11 @@ from spectra import spectrum
 from visds.dynspec.detection.detect import detect
 from visds.dynspec.detection.settings import DetectSettings
 from visds.dynspec.doubts import doubts
-from visds.dynspec.report import imaginary_scatter
+from visds.dynspec.imaginary_part import imaginary_parts
 
 
 def said(made):
-    return doubts(made, detect(made, DetectSettings()), imaginary_scatter(made))
+    return doubts(made, detect(made, DetectSettings()), imaginary_parts(made))
 
 
 def test_good_data_raise_no_doubt():

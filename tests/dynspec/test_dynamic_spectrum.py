@@ -304,3 +304,31 @@ def test_a_region_of_single_visibilities_adds_nothing_to_the_covariance_of_a_bin
     rest = made.select_times(~cells[:, 0]).rebin(time=4)
     np.testing.assert_allclose(masked.sum_w2_cross, rest.sum_w2_cross, rtol=1e-12)
     np.testing.assert_allclose(masked.sum_w2_covariance, rest.sum_w2_covariance, rtol=1e-12)
+
+
+@pytest.mark.parametrize("weight", [1.0, 1e4, 1e6])
+def test_a_channel_of_one_visibility_has_its_share_of_a_bins_error_whatever_the_weights_scale(
+        weight):
+    rng = np.random.default_rng(0)
+    T, F, N, sigma = 200, 40, 50, 1e-3
+    used = np.ones((T, F, N, 1))
+    used[:, 7, 1:] = 0
+    v = sigma * (rng.normal(size=(T, F, N, 2)) + 1j * rng.normal(size=(T, F, N, 2)))
+    w = weight * used * np.ones(2)
+    data = simulated_spectrum(np.zeros((T, F, 2)), polarizations=("I", "V")).replace(
+        sum_w=w.sum(2), sum_wv=(w * v).sum(2), sum_w2=(w**2).sum(2), sum_w2v=(w**2 * v).sum(2),
+        sum_w2v2=(w**2 * np.abs(v) ** 2).sum(2), count=(w > 0).sum(2),
+        sum_w2_cross=np.zeros((T, F)), sum_w2_covariance=np.zeros((T, F)))
+    data = data.replace(meta=data.meta | {"weights_calibrated": False})
+    data = data.replace(meta=data.meta | {"weight_scale": data.measured_weight_scale()})
+    binned = data.rebin(channel=F)
+    pulls = binned.flux_density / binned.sigma
+    np.testing.assert_allclose(pulls.std(axis=(0, 1)), 1, atol=0.15)
+
+
+def test_a_folder_of_products_is_read_by_its_name(tmp_path):
+    made = spectrum(chunk(("RR", "LL"), np.ones((12, 2)), T=3, F=2))
+    with pytest.raises(FormatError, match=r"is a folder without dynspec\.h5"):
+        DynamicSpectrum.read(tmp_path)
+    made.write(tmp_path / "dynspec.h5")
+    np.testing.assert_array_equal(DynamicSpectrum.read(tmp_path).sum_wv, made.sum_wv)

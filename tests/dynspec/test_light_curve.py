@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from noisy import CIRCULAR, chunk, spectrum, unequal
 
+from visds.core.errors import SettingsError
 from visds.dynspec.light_curve import LightCurve
 
 
@@ -52,3 +53,26 @@ def test_the_table_has_a_row_an_integration_and_units(tmp_path):
 def test_without_the_partner_of_i_there_is_no_covariance():
     made = spectrum(chunk(CIRCULAR, unequal(12, CIRCULAR), T=4), stokes=("I", "Q"))
     assert np.isnan(made.light_curve().covariance).all()
+
+
+@pytest.mark.parametrize("band", [("1.002GHz", "1004MHz"), (1.002e9, "1.004GHz"),
+                                  "1.002-1.004GHz", np.array([1.002e9, 1.004e9])])
+def test_a_band_may_be_written_with_units(band):
+    made = spectrum(chunk(("RR", "LL"), np.ones((12, 2)), T=3, F=7))
+    np.testing.assert_array_equal(made.light_curve(band).count, made.light_curve(
+        (1.002e9, 1.004e9)).count)
+
+
+def test_numbers_without_a_unit_are_hertz_and_said_to_be():
+    made = spectrum(chunk(("RR", "LL"), np.ones((12, 2)), T=3, F=7))
+    with pytest.raises(ValueError, match=r"no channel between 1\.3 and 1\.4 Hz; the spectrum has"):
+        made.light_curve((1.3, 1.4))
+
+
+@pytest.mark.parametrize("band", ["V", 5, ("1.3parsec", "1.4GHz"), ("1.4GHz", "1.3GHz"), (1, 2, 3),
+                                  (None, 1e9), (float("nan"), 1e9)])
+def test_what_is_no_band_is_refused_with_what_is_expected(band):
+    made = spectrum(chunk(("RR", "LL"), np.ones((12, 2)), T=3, F=7))
+    with pytest.raises(SettingsError, match=r'written \("1\.3GHz"') as caught:
+        made.light_curve(band)
+    assert "\n" not in str(caught.value)

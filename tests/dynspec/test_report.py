@@ -9,7 +9,8 @@ from astropy.table import MaskedColumn, Table
 from spectra import spectrum
 
 from visds.core.errors import FormatError
-from visds.dynspec.report import imaginary_scatter, scan_table, write_report
+from visds.dynspec.imaginary_part import ImaginaryPart
+from visds.dynspec.report import scan_table, write_report
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E"
@@ -49,7 +50,8 @@ def written(path, **changes):
         "pictures": {"Stokes I": picture},
         "tables": {"Detections": Table({"time": [59000.123456789], "snr": [12.3456]})},
         "flag_statistics": {"visibilities": 1234567, "used": 0.75, "measurement_set": 0.125},
-        "health": {"I": 1.01, "V": 2.0}, "warnings": ["beware"],
+        "health": {"I": ImaginaryPart(1.01, 900, 0.01, 0.05, 1),
+                   "V": ImaginaryPart(2.0, 900, 0.1, 0.05, 1)}, "warnings": ["beware"],
         "settings_text": "[average]\ntime_bin = \"10s\"\n"}
     write_report(path, **(arguments | changes))
     return Page(path)
@@ -59,7 +61,7 @@ def test_a_report_holds_everything_that_it_was_given(tmp_path):
     page = written(tmp_path / "report.html")
     for text in ("AD Leonis", "visds-run obs.ms", "Stokes I", "Detections", "59000.123457",
                  "12.346", "1,234,567", "75.00 %", "flagged in the measurement set", "12.50 %",
-                 "beware", "time_bin", "1.010", "as expected of noise", "more than noise"):
+                 "beware", "time_bin", "1.010", "as expected of noise", "scatters by 2.00 sigma"):
         assert text in page.text
 
 
@@ -77,7 +79,8 @@ def test_text_from_outside_cannot_become_markup(tmp_path):
     picture = tmp_path / "picture.png"
     page = written(tmp_path / "report.html", title=evil, summary={evil: evil},
                    pictures={evil: picture}, tables={evil: Table({evil: [evil]})},
-                   flag_statistics={evil: 0.5}, health={evil: 1.0}, warnings=[evil],
+                   flag_statistics={evil: 0.5},
+                   health={evil: ImaginaryPart(1.0, 9, 0.0, 0.3, 1)}, warnings=[evil],
                    settings_text=evil, notes={evil: evil})
     assert "script" not in [tag for tag, _ in page.elements]
     assert page.text.count(evil) >= 10
@@ -92,7 +95,7 @@ def test_the_same_arguments_give_the_same_bytes(tmp_path):
 def test_missing_values_and_empty_tables_are_said_in_words(tmp_path):
     table = Table({"a": [np.nan, 1.0], "b": MaskedColumn([1, 2], mask=[True, False])})
     page = written(tmp_path / "report.html", tables={"Some": table, "Other": table[:0]},
-                   health={"I": np.nan}, warnings=[])
+                   health={"I": ImaginaryPart(np.nan, 0, np.nan, np.nan, -1)}, warnings=[])
     assert "None." in page.text and "–" in page.text and "no unflagged data" in page.text
     assert "nan" not in page.text.lower()
 
@@ -108,15 +111,6 @@ def test_a_picture_that_cannot_be_shown_is_one_line_that_names_it(tmp_path, name
     with pytest.raises(FormatError, match=match):
         written(tmp_path / "report.html", pictures={"x": tmp_path / name})
     assert not (tmp_path / "report.html").exists()
-
-
-def test_the_imaginary_part_of_noise_scatters_by_one_sigma_and_flagged_cells_do_not_count():
-    data = spectrum(np.zeros((200, 40, 4)))
-    half = np.zeros((200, 40), bool)
-    half[:100] = True
-    for one in (data, data.flag_cells(half)):
-        assert imaginary_scatter(one) == pytest.approx(dict.fromkeys("IQUV", 1.0), abs=0.04)
-    assert np.isnan(imaginary_scatter(data.flag_cells(np.ones((200, 40), bool)))["V"])
 
 
 def test_the_table_of_scans_has_their_edges_and_the_share_of_good_cells():

@@ -8,6 +8,7 @@ import numpy as np
 
 from visds.core.catalogue import Catalogue
 from visds.core.catalogue_files import read_table
+from visds.core.catalogue_mapping import check_column_mapping
 from visds.core.errors import ExitCode, OutputError, SettingsError
 from visds.core.program import run_program
 from visds.core.settings import Parser, setting
@@ -64,6 +65,7 @@ def _body(argv: Sequence[str] | None) -> int:
     arguments, settings = parser.parse(argv)
     if not settings["match"].catalogue:
         raise SettingsError("--catalogue is missing: nothing to match with")
+    check_column_mapping("--left-columns", settings["left"].left_columns)
     if arguments.output:
         table_format(arguments.output)
         _refuse_input(arguments.output, [arguments.left, *settings["match"].catalogue])

@@ -10,7 +10,7 @@ from astropy.table import Table
 
 from visds.core.errors import ExitCode, FormatError, SettingsError
 from visds.core.program import run_program
-from visds.core.quantities import Bin, channel_bin, time_bin
+from visds.core.quantities import Bin, channel_bin, frequency_range, time_bin
 from visds.core.settings import Parser, setting
 from visds.dynspec import binning
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
@@ -22,9 +22,9 @@ from visds.dynspec.flag_region import (
     channel_range,
     flag_region,
     flag_regions,
-    frequency_range,
 )
 from visds.dynspec.plots.draw import draw_products
+from visds.dynspec.plots.marks import times_outside
 from visds.dynspec.plots.settings import PlotSettings
 
 _DESCRIPTION = """\
@@ -39,8 +39,10 @@ examples:
   visds-plot OUT --plots I --flux-unit K --stellar-radius 0.4 --stellar-distance 4.97
   visds-plot OUT --flag-region scan=3,time=05:10-05:20 channels=10-20,v=5mJy --picture-format pdf
   visds-plot OUT --plots lightcurve --colour-by-polarization --mark-time 05:12:30 -o figures
-A value that begins with a minus sign is written with '=': --mark-flux=-3mJy.
+A value may begin with a minus sign: --flux-range -3mJy 3mJy. With '=' an option takes one value.
 """
+RUN_TABLES = ("read", "target", "flag", "average", "detect", "match", "run")
+"""Tables of the settings of visds-run that are not of pictures: pictures need no casacore."""
 
 
 def _scan(text: str) -> int:
@@ -77,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _body(argv: Sequence[str] | None) -> int:
     parser = Parser("visds-plot", _DESCRIPTION, {"select": SelectSettings, "plot": PlotSettings},
-                    epilog=_EXAMPLES)
+                    epilog=_EXAMPLES, foreign=RUN_TABLES)
     parser.argparse.add_argument("out", metavar="OUT",
                                  help="folder of products, or a dynspec.h5 file")
     parser.argparse.add_argument("-o", "--output", metavar="FOLDER",
@@ -88,14 +90,46 @@ def _body(argv: Sequence[str] | None) -> int:
         raise FormatError(f"{product} does not exist (expected a folder made by visds-run)")
     if product.is_dir():
         product = _product_in(product)
-    spectrum = select(DynamicSpectrum.read(product), settings["select"])
+    spectrum = select(_read(product), settings["select"])
+    for line in _bins(spectrum, settings["select"]):
+        _say(line)
+    for moment in times_outside(spectrum, settings["plot"].mark_time):
+        _say(f"warning: --mark-time {moment} is outside the data and not marked")
     folder = Path(arguments.output) if arguments.output else product.parent / "plots"
     for path in draw_products(spectrum, _detections(product.parent), settings["plot"], folder):
         print(path)
     if _is_of_a_run(product.parent) and not (product.parent / "provenance.json").exists():
-        print(f"visds-plot: warning: the run in {product.parent} was not finished",
-              file=sys.stderr)
+        _say(f"warning: the run in {product.parent} was not finished")
     return ExitCode.OK
+
+
+def _say(line: str) -> None:
+    # Standard output is the list of pictures alone.
+    print(f"visds-plot: {line}", file=sys.stderr)
+
+
+def _read(product: Path) -> DynamicSpectrum:
+    try:
+        return DynamicSpectrum.read(product)
+    except FormatError as error:
+        if product.name == "dynspec.h5":
+            raise
+        raise FormatError(f"{error}: give the folder that visds-run made, or its "
+                          "dynspec.h5") from error
+
+
+def _bins(spectrum: DynamicSpectrum, settings: SelectSettings) -> list[str]:
+    """Return in which bins a binned spectrum is, as lines of text."""
+    lines = []
+    for name, bin, width, unit, sample in (
+            ("time", settings.time_bin, np.median(spectrum.integration), "s", "integrations"),
+            ("channel", settings.channel_bin, np.median(spectrum.channel_width) / 1e6, "MHz",
+             "channels")):
+        if bin is not None:
+            asked = (f"{bin.count} {sample}" if bin.count
+                     else f"{bin.width / (1e6 if unit == 'MHz' else 1):.4g} {unit}")
+            lines.append(f"{name} bins of {asked}, usually {width:.4g} {unit}")
+    return lines
 
 
 def _product_in(folder: Path) -> Path:
@@ -122,9 +156,13 @@ def select(spectrum: DynamicSpectrum, settings: SelectSettings) -> DynamicSpectr
     SettingsError
         If a scan, channel or band is not in the spectrum.
     """
-    regions = settings.flag_region + tuple(
-        FlagRegion(channels=channels) for channels in settings.flag_channels)
-    spectrum = flag_regions(spectrum, regions)
+    channels = tuple(FlagRegion(channels=channels) for channels in settings.flag_channels)
+    for option, regions in (("--flag-region", settings.flag_region),
+                            ("--flag-channels", channels)):
+        try:
+            spectrum = flag_regions(spectrum, regions)
+        except SettingsError as error:
+            raise SettingsError(f"{option}: {error}") from error
     if settings.scans:
         held = np.unique(spectrum.scan)
         missing = [scan for scan in settings.scans if scan not in held]

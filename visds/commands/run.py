@@ -82,6 +82,9 @@ def _default_out(measurement_set: str) -> str:
     stem = measurement_set.rstrip("/")
     name = stem.removesuffix(".ms").removesuffix(".MS")
     if name == stem:
+        from visds.visibility.measurement_set import MeasurementSet
+
+        MeasurementSet(measurement_set).close()  # says so if it is none
         raise SettingsError(f"-o OUT is missing, and {measurement_set} does not end in .ms")
     return name + ".visds"
 

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Self
 import h5py
 import numpy as np
 
-from visds.core.checked_chunks import write_array
+from visds.core.checked_chunks import check_chunks, write_array
 from visds.core.errors import FormatError
 from visds.core.product_file import new_product
 
@@ -132,6 +132,8 @@ class Record:
             damaged.
         """
         with open_product(path, cls) as file, damage_reported(path):
+            for name in cls.array_specs():
+                check_chunks(file[name])
             return cls(**{name: file[name][()] for name in cls.array_specs()},
                        **read_attributes(file, cls))
 

@@ -82,6 +82,14 @@ def column_mapping(written: str | None) -> ColumnMapping:
     return ColumnMapping(columns, frame)
 
 
+def check_column_mapping(option: str, written: str | None) -> None:
+    """Raise CatalogueError, with the name of the option, if a mapping cannot be used."""
+    try:
+        column_mapping(written)
+    except CatalogueError as error:
+        raise CatalogueError(f"{option}: {error}") from error
+
+
 def _mapped(key: str, value: str) -> Mapped:
     column, colon, unit = value.rpartition(":")
     if colon and unit_factor(unit, KINDS[key]) is not None:

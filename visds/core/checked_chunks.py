@@ -45,6 +45,26 @@ def write_chunk(dataset: h5py.Dataset, start: tuple[int, ...], values: np.ndarra
     dataset.id.write_direct_chunk(start, stored[:nbytes + 4])
 
 
+def check_chunks(dataset: h5py.Dataset, number: int | None = None) -> None:
+    """Check that a dataset has as many chunks as given, by default all.
+
+    One that is lost would be read as zeros.
+
+    Raises
+    ------
+    OSError
+        If there are more or fewer.
+    """
+    if dataset.chunks is None:
+        return
+    if number is None:
+        number = int(np.prod([-(-n // c) for n, c in zip(dataset.shape, dataset.chunks,
+                                                         strict=True)]))
+    held = dataset.id.get_num_chunks()
+    if held != number:
+        raise OSError(f"{dataset.name} has {held} chunks, expected {number}")
+
+
 def _scratch(nbytes: int) -> np.ndarray:
     """Return memory of this thread, used again: that fresh from the system costs more than a copy.
 

@@ -15,7 +15,8 @@ class ProductFile(h5py.File):
 
     def __init__(self, raw: "_NotingFile"):
         self._raw = raw
-        super().__init__(raw, "w")
+        # From this version on HDF5 has a checksum on where chunks are, not on chunks alone.
+        super().__init__(raw, "w", libver=("v110", "v110"))
 
     def check(self) -> None:
         """Raise what was noted if something could not be written."""

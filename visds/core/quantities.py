@@ -2,9 +2,11 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from visds.core.errors import SettingsError
 
@@ -107,6 +109,53 @@ def _bin(text: str, units: dict[str, float], example: str) -> Bin:
     if width <= 0:
         raise SettingsError(f"a bin must be wider than zero, not '{text}'")
     return Bin(width=width)
+
+
+def frequency_range(text: str, *, expected: str = "550-560MHz") -> tuple[float, float]:
+    """Return the two ends in Hz of ``550-560MHz`` or ``900MHz-1.2GHz``.
+
+    Raises
+    ------
+    SettingsError
+        If `text` is no such range.
+    """
+    match = re.fullmatch(r"\s*([\d.]+)\s*([kMG]?Hz)?\s*-\s*([\d.]+)\s*([kMG]?Hz)\s*", str(text))
+    if match is None:
+        raise SettingsError(f"'{text}' is not a range, written {expected}")
+    unit = match[2] or match[4]
+    first = parse(match[1] + unit, HERTZ)
+    last = parse(match[3] + match[4], HERTZ)
+    if last <= first:
+        raise SettingsError(f"'{text}' ends before it begins")
+    return first, last
+
+
+Band = str | Sequence[float | str]
+"""A band as a user writes it; see `band`."""
+
+
+def band(ends: Band) -> tuple[float, float]:
+    """Return the two ends in Hz of ``(1.3e9, "1.4GHz")``, a bare number in Hz, or ``1.3-1.4GHz``.
+
+    Raises
+    ------
+    SettingsError
+        If `ends` is neither, or ends before it begins.
+    """
+    expected = '("1.3GHz", "1.4GHz"), two numbers in Hz, or "1.3-1.4GHz"'
+    if isinstance(ends, str):
+        return frequency_range(ends, expected=expected)
+    shown = " ".join(repr(ends).split())
+    if not np.iterable(ends) or len(ends) != 2:
+        raise SettingsError(f"{shown} is not a band, written {expected}")
+    try:
+        low, high = (parse(end, HERTZ, bare=1.0) if isinstance(end, str) else float(end)
+                     for end in ends)
+    except (SettingsError, TypeError, ValueError) as error:
+        raise SettingsError(f"{shown} is not a band, written {expected}: {error}") from error
+    if not low <= high:
+        raise SettingsError(f"{shown} ends before it begins: a band is written {expected}")
+    return low, high
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,11 @@ turns them into what the stage works with.
 import argparse
 import dataclasses
 import difflib
+import itertools
 import re
+import sys
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,11 +134,15 @@ class Parser:
         Stage name (TOML table and help group) to settings dataclass.
     epilog : str
         Text under the help, e.g. examples.
+    foreign : collection of str
+        Tables of another program, which a settings file may hold and this one does not use; it
+        says so in a line on standard error.
     """
 
     def __init__(self, program: str, description: str, stages: dict[str, type],
-                 epilog: str = ""):
+                 epilog: str = "", foreign: Collection[str] = ()):
         self._stages = stages
+        self._foreign = foreign
         self.argparse = _ArgumentParser(
             prog=program, description=description, allow_abbrev=False,
             epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -161,8 +167,11 @@ class Parser:
             For an unknown or unusable option, key or value: which, and what was expected.
         """
         arguments = self.argparse.parse_args(argv)
-        from_file = read_settings_file(arguments.settings, self._stages) \
-            if arguments.settings else {}
+        from_file, unused = read_settings_file(arguments.settings, self._stages, self._foreign) \
+            if arguments.settings else ({}, [])
+        if unused:
+            print(f"{self.argparse.prog}: not used of {arguments.settings}: "
+                  f"{' '.join(f'[{name}]' for name in unused)}", file=sys.stderr)
         stages, written = {}, {}
         for name, stage in self._stages.items():
             parsed, texts = {}, {}
@@ -185,8 +194,11 @@ class Parser:
         return arguments, Settings(stages, written)
 
 
-def read_settings_file(path: str, stages: dict[str, type]) -> dict[str, dict[str, Any]]:
-    """Return the tables of a TOML settings file, each key checked to be one of `stages`.
+def read_settings_file(path: str, stages: dict[str, type], foreign: Collection[str] = ()
+                       ) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Return the tables of a TOML settings file and the names of those that are `foreign`.
+
+    Each key of the tables is checked to be one of `stages`; foreign tables are not looked at.
 
     Raises
     ------
@@ -199,10 +211,14 @@ def read_settings_file(path: str, stages: dict[str, type]) -> dict[str, dict[str
         raise SettingsError(f"cannot read settings file {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not a TOML file: {error}") from error
-    result = {}
+    result, unused = {}, []
     for name, table in tables.items():
+        if name not in stages and name in foreign:
+            unused.append(name)
+            continue
         if name not in stages:
-            raise SettingsError(f"{path}: unknown table [{name}]{_nearest(name, stages)}")
+            known = [*stages, *(table for table in foreign if table not in stages)]
+            raise SettingsError(f"{path}: unknown table [{name}]{_nearest(name, known)}")
         if not isinstance(table, dict):
             raise SettingsError(f"{path}: '{name}' must be a table, written [{name}]")
         keys = [field.name for field in dataclasses.fields(stages[name])]
@@ -213,7 +229,7 @@ def read_settings_file(path: str, stages: dict[str, type]) -> dict[str, dict[str
                 raise SettingsError(f"{path}: unknown key '{key}' in [{name}]"
                                     f"{_nearest(plain, keys)}")
             result[name][plain] = value
-    return result
+    return result, unused
 
 
 class _ArgumentParser(argparse.ArgumentParser):
@@ -227,12 +243,28 @@ class _ArgumentParser(argparse.ArgumentParser):
             return None
         return super()._parse_optional(arg_string)
 
+    def parse_known_args(self, args=None, namespace=None):
+        """Keep the words of the command line, for an error to say where one stands."""
+        self._words = list(sys.argv[1:] if args is None else args)
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str):
         unknown = message.partition("unrecognized arguments: ")[2].split()
         if unknown:
             options = [o for a in self._actions for o in a.option_strings if o.startswith("--")]
-            message = _unknown_option(unknown[0], options)
+            message = self._of_several_values(unknown[0]) or _unknown_option(unknown[0], options)
         raise SettingsError(f"{message} (see {self.prog} --help)")
+
+
+    def _of_several_values(self, text: str) -> str:
+        """Return what is wrong with a word after ``--option=VALUE`` that takes several values."""
+        several = {o for a in self._actions if a.nargs == "+" for o in a.option_strings}
+        for before, word in itertools.pairwise(self._words):
+            option, equals, value = before.partition("=")
+            if equals and option in several and word.split()[:1] == [text]:
+                return (f"{option}: with '=' it takes one value, and '{text}' is one more: leave "
+                        f"the '=' out, as in {option} {value} {text}")
+        return ""
 
 
 def _unknown_option(text: str, options: list[str]) -> str:
@@ -241,7 +273,7 @@ def _unknown_option(text: str, options: list[str]) -> str:
         matches = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
         return f"unknown option {name}" + (f"; did you mean '{matches[0]}'?" if matches else "")
     return (f"'{text}' is one word too many: a value with spaces, such as a position, needs "
-            "quotation marks")
+            "quotation marks, and an option with '=' takes one value")
 
 
 def _add_option(group, field: dataclasses.Field) -> None:

@@ -61,6 +61,12 @@ def parse_direction(text: str) -> Direction:
     if re.fullmatch(r"\s*[+-]?\d+(\.\d*)?[\s,]+[+-]?\d+(\.\d*)?\s*", text):
         raise SettingsError(f"position '{text}' has no unit: write 83.1deg -5.2deg, or hours and "
                             "degrees as 05:31:58.7 +33:08:52.5")
+    if re.fullmatch(r"\s*(B[\d.]+|\d{3,5})[+-]\d+(\.\d*)?[A-Za-z]?\s*", text):
+        raise SettingsError(f"'{text}' is not a position but a name, of too few digits or B1950")
+    first = re.match(r"\s*(\d+(?:\.\d*)?)\s*(deg|d|h|:|\s)", text)
+    if first and float(first[1]) >= (360 if first[2].startswith("d") else 24):
+        raise SettingsError(f"'{text}' is not a position: a right ascension of {first[1]} is not "
+                            "below 24 hours or 360 degrees")
     try:
         coordinate = SkyCoord(text, unit=("hourangle", "deg"))
     except (ValueError, TypeError) as error:

@@ -23,6 +23,9 @@ from visds.core.errors import CatalogueError
 from visds.crossmatch.chance import UNKNOWN, surroundings
 from visds.crossmatch.settings import MatchSettings
 
+SAME_PLACE_ARCSEC = 1e-9
+"""What remains of a separation of zero where coordinates are rounded to double precision."""
+
 COLUMNS = {
     "catalogue": (None, "the catalogue matched with"),
     "left_name": (None, "name of the source, or detection, that is matched"),
@@ -30,7 +33,9 @@ COLUMNS = {
     "left_row": (None, "its row in its file, counted from 0"),
     "right_row": (None, "its row in its file, counted from 0"),
     "separation_arcsec": ("arcsec", "great-circle distance"),
-    "position_angle_deg": ("deg", "direction from left to right, north through east"),
+    "position_angle_deg": (
+        "deg", "direction from left to right, north through east; NaN where the two are at the "
+        "same place"),
     "normalized_separation": (None, "separation in units of the joint position error"),
     "chance_probability": (
         None, "that an unrelated source of the catalogue lies within the separation, by its "
@@ -158,7 +163,8 @@ def match(left: Catalogue, right: Catalogue, settings: MatchSettings | None = No
     left_vectors, right_vectors = unit_vectors(left.ra, left.dec), unit_vectors(right.ra, right.dec)
     tree = scipy.spatial.cKDTree(right_vectors)
     one, other, separation = _pairs(left_vectors, tree, settings.radius)
-    angle = position_angle_deg(left.ra[one], left.dec[one], right_vectors[other])
+    angle = np.where(separation > SAME_PLACE_ARCSEC,
+                     position_angle_deg(left.ra[one], left.dec[one], right_vectors[other]), np.nan)
     normalized = normalized_separation(left, right, one, other, settings)
     rank = normalized if settings.best_by == "normalized" else separation
     order = np.lexsort((other, separation, rank, one))

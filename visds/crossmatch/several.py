@@ -7,6 +7,7 @@ from pathlib import Path
 from astropy.table import Table, TableMergeError, vstack
 
 from visds.core.catalogue import Catalogue
+from visds.core.catalogue_mapping import check_column_mapping
 from visds.core.errors import CatalogueError
 from visds.core.log import logger
 from visds.crossmatch.match import Matches, match
@@ -27,6 +28,8 @@ def read_catalogues(settings: MatchSettings) -> dict[str, Catalogue]:
         twice = next(name for name in names if names.count(name) > 1)
         raise CatalogueError(f"two catalogues are called '{twice}'; name them as NAME=FILE")
     mappings = _mappings(settings.columns, list(files))
+    for mapping in mappings.values():
+        check_column_mapping("--columns", mapping)
     return {name: Catalogue.read(path, mappings[name]) for name, path in files.items()}
 
 
@@ -52,7 +55,7 @@ def _mappings(written: tuple[str, ...], names: list[str]) -> dict[str, str | Non
         elif name in names:
             own[name] = ",".join(filter(None, (own.get(name), rest)))
         else:
-            raise CatalogueError(f"column mapping '{item}' is for no catalogue: there are "
+            raise CatalogueError(f"--columns: '{item}' is for no catalogue: there are "
                                  + ", ".join(names))
     return {n: ",".join(filter(None, (m, own.get(n)))) or None for n, m in mappings.items()}
 

@@ -14,6 +14,7 @@ from visds.core.flags import CELL_MASK, Flag
 from visds.dynspec.binning import Groups
 
 _MASK, _REGION, _EMPTY = int(CELL_MASK), int(Flag.REGION), int(Flag.EMPTY)
+_ROUNDING = 1e-13
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +58,10 @@ def summed(spectrum: Any, groups: Groups, axis: int, pair: tuple[int, int]) -> d
     Masked cells add nothing. A bin is EMPTY where no visibility is left, and a region that the
     user flagged stays marked where it made the bin empty. The variance of a bin is that of the
     mean of its cells, sum W^2 var / (sum W)^2 with W = sum w of a cell: what differs between
-    cells, a spectrum or a burst, is not noise. The second moments are written so that they say
-    this variance, and the covariance of the two polarizations of `pair`, whose places are -1
-    where the spectrum does not hold both.
+    cells, a spectrum or a burst, is not noise. A cell without a scatter, as that of one
+    visibility, has its formal variance, brought to the scale of the others. The second moments are
+    written so that they say this variance, and the covariance of the two polarizations of `pair`,
+    whose places are -1 where the spectrum does not hold both.
     """
     T, F, P = spectrum.flags.shape
     before, after = ((1,), (F,)) if axis == 0 else ((T,), (1,))
@@ -67,7 +69,7 @@ def summed(spectrum: Any, groups: Groups, axis: int, pair: tuple[int, int]) -> d
     named = _summed(*(values.reshape(*cells, P) for values in _moments(spectrum)),
                     np.ascontiguousarray(spectrum.sum_w2_cross).reshape(cells),
                     np.ascontiguousarray(spectrum.sum_w2_covariance).reshape(cells),
-                    groups.start, groups.length, *pair)
+                    groups.start, groups.length, *pair, spectrum.weight_scale)
     shape = (len(groups.start), F) if axis == 0 else (T, len(groups.start))
     names = ("sum_w", "sum_wv", "sum_w2", "sum_w2v", "sum_w2v2", "count", "flags",
              "sum_w2_cross", "sum_w2_covariance")
@@ -88,8 +90,8 @@ def _variance(w, wv, w2, w2v, w2v2):
         return np.nan
     real, imag = wv.real / w, wv.imag / w
     scatter = w2v2 - 2 * (real * w2v.real + imag * w2v.imag) + (real * real + imag * imag) * w2
-    # Not max: it would make zero of NaN.
-    return (0.0 if scatter < 0 else scatter) / (2 * freedom)
+    # What rounding leaves of equal numbers is no scatter; the formal error stands in for it.
+    return scatter / (2 * freedom) if not scatter < _ROUNDING * w2v2 else np.nan
 
 
 @numba.njit(nogil=True, error_model="numpy")
@@ -158,7 +160,7 @@ def _covariances(sum_w, sum_wv, sum_w2, sum_w2v, sum_w2v2, count, flags, cross, 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _summed(sum_w, sum_wv, sum_w2, sum_w2v, sum_w2v2, count, flags, cross, shared,
-            start, length, i, p):
+            start, length, i, p, scale):
     """Sum the second axis of cells (A,M,C,P) and (A,M,C) to groups (G)."""
     A, _, C, P = sum_w.shape
     shape = (A, len(start), C, P)
@@ -179,10 +181,13 @@ def _summed(sum_w, sum_wv, sum_w2, sum_w2v, sum_w2v2, count, flags, cross, share
                         wv[a, g, c, q] += sum_wv[a, m, c, q]
                         w2[a, g, c, q] += sum_w2[a, m, c, q]
                         number[a, g, c, q] += count[a, m, c, q]
-                        # The variances are collected where what follows from them will stand.
-                        w2v2[a, g, c, q] += weight * (weight * _variance(
+                        variance = _variance(
                             weight, sum_wv[a, m, c, q], sum_w2[a, m, c, q], sum_w2v[a, m, c, q],
-                            sum_w2v2[a, m, c, q]) if count[a, m, c, q] > 1 else 1.0)
+                            sum_w2v2[a, m, c, q]) if count[a, m, c, q] > 1 else np.nan
+                        if not np.isfinite(variance):
+                            variance = scale[q] ** 2 / weight
+                        # The variances are collected where what follows from them will stand.
+                        w2v2[a, g, c, q] += weight**2 * variance
                     if flags[a, m, c, max(i, 0)] & _MASK:
                         continue
                     common[a, g, c] += shared[a, m, c]
@@ -192,9 +197,10 @@ def _summed(sum_w, sum_wv, sum_w2, sum_w2v, sum_w2v2, count, flags, cross, share
                     added = weight**2 * _covariance(
                         weight, sum_wv[a, m, c, i], sum_wv[a, m, c, p], sum_w2[a, m, c, i],
                         sum_w2v[a, m, c, i], sum_w2v[a, m, c, p], cross[a, m, c]
-                        ) if count[a, m, c, i] > 1 else shared[a, m, c]
-                    if np.isfinite(added):
-                        both[a, g, c] += added
+                        ) if count[a, m, c, i] > 1 else np.nan
+                    if not np.isfinite(added):
+                        added = shared[a, m, c] * scale[i] * scale[p]
+                    both[a, g, c] += added
             for c in range(C):
                 for q in range(P):
                     weight = w[a, g, c, q]
@@ -202,15 +208,15 @@ def _summed(sum_w, sum_wv, sum_w2, sum_w2v, sum_w2v2, count, flags, cross, share
                     # 2 var ((sum w)^2 - sum w^2) is the scatter that gives the variance again.
                     scatter = 2 * w2v2[a, g, c, q] * (1 - w2[a, g, c, q] / weight**2)
                     w2v[a, g, c, q] = w2[a, g, c, q] * mean
-                    w2v2[a, g, c, q] = ((scatter if np.isfinite(scatter) else 0.0)
-                                        + w2[a, g, c, q] * (mean.real**2 + mean.imag**2))
+                    w2v2[a, g, c, q] = (scatter + w2[a, g, c, q] * (mean.real**2 + mean.imag**2)
+                                        if number[a, g, c, q] > 0 else 0.0)
                     reasons = bits[a, g, c, q] & ~_MASK
                     if number[a, g, c, q] == 0:
                         reasons |= _EMPTY | bits[a, g, c, q] & _REGION
                     bits[a, g, c, q] = reasons
                 if i >= 0:
                     scatter = 2 * both[a, g, c] * (1 - w2[a, g, c, i] / w[a, g, c, i] ** 2)
-                    both[a, g, c] = scatter if np.isfinite(scatter) else 0.0
+                    both[a, g, c] = scatter if number[a, g, c, i] > 0 else 0.0
                     if number[a, g, c, i] > 0 and number[a, g, c, p] > 0:
                         both[a, g, c] += w2[a, g, c, p] * (
                             (wv[a, g, c, i] / w[a, g, c, i]).conjugate()

@@ -6,34 +6,29 @@ import numpy as np
 from astropy.table import Table
 
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+from visds.dynspec.imaginary_part import ImaginaryPart
 
 _WELL = (0.8, 1.25)
 """Ratios of errors that pass without a word."""
 
 
 def doubts(spectrum: DynamicSpectrum, detections: Table,
-           imaginary_scatter: dict[str, float]) -> list[str]:
-    """Return warnings about errors, weights and detections.
-
-    `imaginary_scatter` is the scatter of the imaginary part over sigma, by polarization.
-    """
+           imaginary: dict[str, ImaginaryPart]) -> list[str]:
+    """Return warnings about errors, weights, imaginary parts by polarization, and detections."""
     lines = []
     scale = spectrum.meta.get("weight_scale", {}).get("I", math.nan)
     if spectrum.meta.get("weights_calibrated", True) and not _passes(scale):
         lines.append(f"formal errors (from the weights) are {1 / scale:.3g} times those from the "
-                     "scatter across baselines: the weights have another scale, or sources are "
-                     "left in the field; sigma follows the scatter")
+                     "scatter across baselines: the weights have another scale"
+                     + (", or sources are left in the field" if scale > 1 else "")
+                     + "; sigma follows the scatter")
     repeated = spectrum.meta.get("repeated_baselines", 0)
     if repeated:
         lines.append(f"{repeated} baselines occur more than once at a time: all rows are averaged; "
                      "if some are copies the errors are too small, if they are of "
                      "other subarrays the flux density is wrong")
-    for label, value in imaginary_scatter.items():
-        if not _passes(value):
-            lines.append(
-                f"the imaginary part of {label} scatters by {value:.2f} sigma instead of 1: "
-                + ("calibration errors, interference or sources left in the field" if value > 1
-                   else "the errors are overestimated, as for a source that is resolved"))
+    lines += [f"the imaginary part of {label} {part.verdict}" for label, part in imaginary.items()
+              if part.verdict]
     return lines + _about_detections(spectrum, detections)
 
 

@@ -10,13 +10,15 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from visds.core.arrays import Record, array, attribute
+from visds.core.errors import FormatError
 from visds.core.flags import Flag
-from visds.core.quantities import channel_bin, time_bin
+from visds.core.quantities import Band, channel_bin, time_bin
 from visds.dynspec import binning, cell_sums
 
 
@@ -58,6 +60,23 @@ class DynamicSpectrum(Record):
     meta: dict[str, Any] = attribute(
         "target, phase centre, telescope, weights, conventions and flag statistics", {})
 
+    @classmethod
+    def read(cls, path: str | os.PathLike) -> Self:
+        """Return the spectrum stored in a file, or in the ``dynspec.h5`` of a folder of products.
+
+        Raises
+        ------
+        FormatError
+            As `Record.read`, or if a folder has no ``dynspec.h5``.
+        """
+        path = Path(path)
+        if path.is_dir():
+            folder, path = path, path / "dynspec.h5"
+            if not path.is_file():
+                raise FormatError(f"{folder} is a folder without dynspec.h5 (expected one that "
+                                  "visds-run made)")
+        return super().read(path)
+
     # ---- estimates -------------------------------------------------------------------------
     # Made once, of sums that do not change, and read-only.
 
@@ -77,9 +96,10 @@ class DynamicSpectrum(Record):
 
         The scatter across baselines needs no trust in the scale of the weights. Where fewer than
         ten visibilities are in a cell it is itself too uncertain, and the formal error stands in
-        its place, brought to the scale that the scatter of all cells gives (`weight_scale`).
+        its place, brought to the scale that the scatter of all cells gives (`weight_scale`). So
+        it does where equal numbers have no scatter.
         """
-        is_few = self.count < 10
+        is_few = (self.count < 10) | np.isnan(self.sigma_empirical)
         if not is_few.any():
             return self.sigma_empirical
         sigma = np.where(is_few, self.sigma_formal * self.weight_scale, self.sigma_empirical)
@@ -257,8 +277,12 @@ class DynamicSpectrum(Record):
         """Whether both Stokes parameters of the parallel hands are held (I and V, or I and Q)."""
         return {"I", self._partner()} <= set(self.polarizations)
 
-    def light_curve(self, band: tuple[float, float] | None = None) -> Any:
-        """Return the `LightCurve` of the whole band, or of channels centred in `band` (Hz)."""
+    def light_curve(self, band: Band | None = None) -> Any:
+        """Return the `LightCurve` of the whole band, or of channels centred in `band`.
+
+        `band` is ``("1.3GHz", "1.4GHz")``, two numbers in Hz, or ``"1.3-1.4GHz"``. Errors as
+        `LightCurve.from_spectrum`.
+        """
         from visds.dynspec.light_curve import LightCurve
 
         return LightCurve.from_spectrum(self, band)

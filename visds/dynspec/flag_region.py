@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from visds.core import quantities
 from visds.core.errors import SettingsError
 from visds.core.flags import Flag
+from visds.core.quantities import frequency_range
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.plots.levels import flux_density
 from visds.dynspec.universal_time import UniversalTime, inside, time_range
@@ -106,25 +106,6 @@ def channel_range(text: str) -> ChannelRange:
     if last < first:
         raise SettingsError(f"channels '{text}' end before they begin")
     return ChannelRange(first, last, in_hertz)
-
-
-def frequency_range(text: str, *, expected: str = "550-560MHz") -> tuple[float, float]:
-    """Return the two ends in Hz of ``550-560MHz`` or ``900MHz-1.2GHz``.
-
-    Raises
-    ------
-    SettingsError
-        If `text` is no such range.
-    """
-    match = re.fullmatch(r"\s*([\d.]+)\s*([kMG]?Hz)?\s*-\s*([\d.]+)\s*([kMG]?Hz)\s*", str(text))
-    if match is None:
-        raise SettingsError(f"'{text}' is not a range, written {expected}")
-    unit = match[2] or match[4]
-    first = quantities.parse(match[1] + unit, quantities.HERTZ)
-    last = quantities.parse(match[3] + match[4], quantities.HERTZ)
-    if last <= first:
-        raise SettingsError(f"'{text}' ends before it begins")
-    return first, last
 
 
 def flag_region(text: str) -> FlagRegion:

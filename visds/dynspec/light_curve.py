@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from astropy.table import Table
 
+from visds.core import quantities
 from visds.core.arrays import Record, array, attribute
 from visds.dynspec import binning
 
@@ -36,19 +37,25 @@ class LightCurve(Record):
     band: tuple[float, float] = attribute("lowest and highest frequency in Hz")
 
     @classmethod
-    def from_spectrum(cls, spectrum, band: tuple[float, float] | None = None) -> "LightCurve":
-        """Return the light curve of the channels of a `DynamicSpectrum` centred in `band` (Hz).
+    def from_spectrum(cls, spectrum, band: quantities.Band | None = None) -> "LightCurve":
+        """Return the light curve of the channels of a `DynamicSpectrum` centred in `band`.
+
+        The band is two frequencies, in Hz or with a unit, or text (see `quantities.band`).
 
         Raises
         ------
         ValueError
             If no channel is in the band.
+        SettingsError
+            If `band` is no band.
         """
-        low, high = band or (-np.inf, np.inf)
+        low, high = (-np.inf, np.inf) if band is None else quantities.band(band)
         inside = (spectrum.frequency >= low) & (spectrum.frequency <= high)
         if not inside.any():
-            raise ValueError(f"no channel between {low / 1e6:.3f} and {high / 1e6:.3f} MHz; the "
-                             f"spectrum has {spectrum.frequency[0] / 1e6:.3f} to "
+            asked = (f"{low / 1e6:.3f} and {high / 1e6:.3f} MHz" if abs(high) >= 1e4
+                     else f"{low:g} and {high:g} Hz")
+            raise ValueError(f"no channel between {asked}; the spectrum has "
+                             f"{spectrum.frequency[0] / 1e6:.3f} to "
                              f"{spectrum.frequency[-1] / 1e6:.3f} MHz")
         chosen = spectrum if inside.all() else spectrum.select_channels(inside)
         edges = (float(np.min(chosen.frequency - chosen.channel_width / 2)),

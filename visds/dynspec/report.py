@@ -15,11 +15,9 @@ from visds.core.errors import FormatError
 from visds.core.files import whole_file
 from visds.core.flags import Flag
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+from visds.dynspec.imaginary_part import ImaginaryPart
 from visds.dynspec.universal_time import date_and_time
 
-# The imaginary part of a point source's mean holds noise only: its scatter over sigma is 1. Some
-# percent of deviation is usual; beyond these, errors or calibration are wrong.
-HEALTHY = (0.8, 1.25)
 MOST_ROWS = 200
 _PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg",
              ".svg": "image/svg+xml"}
@@ -70,7 +68,7 @@ def write_report(path: str | os.PathLike, *, title: str, summary: Mapping[str, s
                  pictures: Mapping[str, str | os.PathLike] | None = None,
                  tables: Mapping[str, Table] | None = None,
                  flag_statistics: Mapping[str, float] | None = None,
-                 health: Mapping[str, float] | None = None,
+                 health: Mapping[str, ImaginaryPart] | None = None,
                  warnings: Sequence[str] = (), settings_text: str = "",
                  notes: Mapping[str, str] | None = None) -> None:
     """Write one self-contained HTML page: pictures within it, no network, no scripts.
@@ -93,7 +91,7 @@ def write_report(path: str | os.PathLike, *, title: str, summary: Mapping[str, s
         Reason (a flag's name or other words) to fraction (0 to 1) of the visibilities; the key
         ``visibilities`` holds their number.
     health : dict
-        Polarization to the scatter of the imaginary part over sigma; see `imaginary_scatter`.
+        Polarization to what its imaginary part does; see `imaginary_parts`.
     warnings : sequence of str
         Shown at the top.
     settings_text : str
@@ -130,23 +128,6 @@ def write_report(path: str | os.PathLike, *, title: str, summary: Mapping[str, s
             + "\n".join(part for part in parts if part) + "\n</body>\n</html>\n")
     with whole_file(path) as part:
         part.write_text(page, encoding="utf-8")
-
-
-def imaginary_scatter(spectrum: DynamicSpectrum) -> dict[str, float]:
-    """Return, per polarization, the robust scatter of the imaginary part in units of sigma.
-
-    1.4826 times the median absolute deviation of residual / sigma over the unflagged cells. The
-    imaginary part holds no flux density of a point source at the target, so this is 1 where the
-    errors are right; NaN where no cell is left.
-    """
-    residual, sigma = spectrum.residual, spectrum.sigma
-    result = {}
-    for p, label in enumerate(spectrum.polarizations):
-        good = np.isfinite(residual[..., p]) & (sigma[..., p] > 0)
-        ratio = residual[..., p][good] / sigma[..., p][good]
-        result[label] = (float(1.4826 * np.median(np.abs(ratio - np.median(ratio))))
-                         if len(ratio) else math.nan)
-    return result
 
 
 def scan_table(spectrum: DynamicSpectrum) -> Table:
@@ -246,27 +227,30 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _health(health: Mapping[str, float]) -> str:
+def _health(health: Mapping[str, ImaginaryPart]) -> str:
     rows = []
-    for label, scatter in health.items():
-        if not math.isfinite(scatter):
+    for label, part in health.items():
+        if part.number == 0:
             words = "no unflagged data"
-        elif scatter < HEALTHY[0]:
-            words = '<span class="bad">below: the errors are overestimated</span>'
-        elif scatter > HEALTHY[1]:
-            words = ('<span class="bad">above: more than noise; check the errors, the calibration '
-                     "and the target's position</span>")
+        elif part.verdict:
+            words = f'<span class="bad">{_escape(part.verdict)}</span>'
         else:
             words = "as expected of noise"
-        value = f"{scatter:.3f}" if math.isfinite(scatter) else "–"
-        rows.append(f'<tr><td>{_escape(label)}</td><td class="number">{value}</td>'
-                    f'<td class="words">{words}</td></tr>')
+        low, high = part.limits
+        numbers = (f"{part.scatter:.3f}", f"{max(low, 0):.2f} to {high:.2f}",
+                   f"{part.offset:+.2f} ± {part.offset_error:.2f} (scan {part.scan})",
+                   ) if part.number else ("–", "–", "–")
+        rows.append(f"<tr><td>{_escape(label)}</td>" + "".join(
+            f'<td class="number">{_escape(number)}</td>' for number in numbers)
+            + f'<td class="words">{words}</td></tr>')
     return (_note("The imaginary part of the mean visibility holds no flux density of a point "
-                  "source in the target direction: its scatter in units of sigma is 1 if all is "
-                  f"well ({HEALTHY[0]:g} to {HEALTHY[1]:g} passes).")
+                  "source in the target direction: in units of sigma its scatter about zero is 1, "
+                  "and its mean over any scan is zero, if all is well. How far the scatter of "
+                  "noise may be from 1 depends on the number of cells.")
             + '<div class="wide"><table>\n<thead><tr><th>polarization</th>'
-              '<th class="number">scatter / sigma</th><th></th></tr></thead>\n<tbody>\n'
-            + "\n".join(rows) + "\n</tbody>\n</table></div>")
+              '<th class="number">scatter / sigma</th><th class="number">passes</th>'
+              '<th class="number">farthest mean of a scan / sigma</th><th></th></tr></thead>\n'
+              "<tbody>\n" + "\n".join(rows) + "\n</tbody>\n</table></div>")
 
 
 def _flags(statistics: Mapping[str, float]) -> str:

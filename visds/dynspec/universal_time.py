@@ -20,6 +20,12 @@ class UniversalTime:
     day: int | None
     day_fraction: float
 
+    def __str__(self) -> str:
+        """Return the time as a user writes it, to a millisecond."""
+        if self.day is None:
+            return date_and_time(self.day_fraction).partition("T")[2]
+        return date_and_time(self.day + self.day_fraction)
+
     def between(self, first: float, last: float) -> list[float]:
         """Return the MJDs from `first` to `last` that this time stands for."""
         days = ([self.day] if self.day is not None

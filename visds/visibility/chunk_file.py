@@ -2,9 +2,11 @@
 
 Written slab by slab, so that a rank holds no more than some slabs; each correlation is its own
 dataset (T,B,F), so that a reader takes only the polarizations it needs. A slab is a chunk of HDF5.
-Flags that are all zero are not written: what is not there is read as zeros.
+Flags that are all zero are not written: what is not there is read as zeros. How many chunks were
+written is an attribute of the dataset, lest one that is lost be read so too.
 """
 
+import itertools
 import os
 from collections.abc import Iterator
 
@@ -19,10 +21,11 @@ from visds.core.arrays import (
     open_product,
 )
 from visds.core.arrays import read_attributes as read_record_attributes
-from visds.core.checked_chunks import write_chunk
+from visds.core.checked_chunks import check_chunks, write_chunk
 from visds.core.product_file import new_product
 from visds.visibility.chunk import VisibilityChunk
 
+_WRITTEN = "chunks_written"
 PER_CORRELATION = ("visibility", "flags", "weight")
 
 
@@ -46,6 +49,8 @@ def write_slabs(path: str | os.PathLike, slabs: Iterator[VisibilityChunk], integ
             begin += len(slab.time)
             file.check()
             yield slab
+        for dataset in itertools.chain.from_iterable(datasets.values()):
+            dataset.attrs[_WRITTEN] = dataset.id.get_num_chunks()
         mark_complete(file)
 
 
@@ -63,6 +68,8 @@ def read_slabs(path: str | os.PathLike, nbytes: int) -> Iterator[VisibilityChunk
         labels = attributes["correlations"]
         T = file["time"].shape[0]
         stored = [file[name][label] for name in PER_CORRELATION for label in labels]
+        for dataset in [*stored, *(file[name] for name in specs if name not in PER_CORRELATION)]:
+            check_chunks(dataset, dataset.attrs.get(_WRITTEN))
         per_integration = sum(data.dtype.itemsize * np.prod(data.shape[1:]) for data in stored)
         step = max(1, int(nbytes // max(per_integration, 1)))
         if stored[0].chunks:

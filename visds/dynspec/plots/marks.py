@@ -141,13 +141,25 @@ def mark_scans(panel: Panel, time_axis: TimeAxis, settings: PlotSettings, *, is_
 
 def mark_times(axes: Axes, time_axis: TimeAxis, times: Sequence[UniversalTime]) -> None:
     """Draw a vertical line at each time (UTC) that lies in the data's range."""
-    margin = 1.0
     for moment in times:
-        for utc in moment.between(time_axis.start - margin, time_axis.stop + margin):
-            place = float(time_axis.place(time_axis.from_utc(utc)))
-            if np.isfinite(place):
-                axes.axvline(place, color="black", linewidth=0.8, linestyle=(0, (1, 1.2)),
-                             zorder=4, path_effects=_outline(1.8))
+        for place in _places(moment, time_axis):
+            axes.axvline(place, color="black", linewidth=0.8, linestyle=(0, (1, 1.2)),
+                         zorder=4, path_effects=_outline(1.8))
+
+
+def times_outside(spectrum, times: Sequence[UniversalTime]) -> list[UniversalTime]:
+    """Return those of the times (UTC) that lie outside the range of a spectrum's data."""
+    if not times:
+        return []
+    time_axis = TimeAxis(spectrum)
+    return [moment for moment in times if not _places(moment, time_axis)]
+
+
+def _places(moment: UniversalTime, time_axis: TimeAxis) -> list[float]:
+    margin = 1.0
+    utc = moment.between(time_axis.start - margin, time_axis.stop + margin)
+    places = time_axis.place(time_axis.from_utc(np.array(utc)))
+    return [float(place) for place in places if np.isfinite(place)]
 
 
 def outline_detections(axes: Axes, time_axis: TimeAxis, detections: Table, polarization: str,

@@ -46,8 +46,13 @@ def _resolution(text: Any) -> int:
 
 def _level(text: Any) -> Level:
     found = level(text)
-    return found if found.name is None else dataclasses.replace(found,
-                                                                name=quantity(found.name).name)
+    if found.name is None:
+        return found
+    of = quantity(found.name)
+    if of.kind == "fraction" and abs(found.value) > 1 and not found.unit:
+        raise SettingsError(f"'{text}' is {100 * found.value:g} %, and a fraction is at most "
+                            f"100 %: written {of.name}=80% or {of.name}=0.8")
+    return dataclasses.replace(found, name=of.name)
 
 
 def _label_size(text: Any) -> float:

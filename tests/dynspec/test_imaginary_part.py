@@ -1,0 +1,51 @@
+"""The imaginary part of noise is noise about zero; what is not is said, with the scan."""
+
+import numpy as np
+import pytest
+from spectra import spectrum
+
+from visds.dynspec.imaginary_part import imaginary_parts
+
+
+def with_imaginary(data, extra):
+    """Add an imaginary part (T,F,P; Jy) to all visibilities of a spectrum."""
+    return data.replace(sum_wv=data.sum_wv + 1j * extra * data.sum_w,
+                        sum_w2v=data.sum_w2v + 1j * extra * data.sum_w2,
+                        sum_w2v2=data.sum_w2v2 + extra**2 * data.sum_w2
+                        + 2 * extra * data.sum_w2v.imag)
+
+
+def test_noise_scatters_by_one_sigma_and_flagged_cells_do_not_count():
+    data = spectrum(np.zeros((200, 40, 4)))
+    half = np.zeros((200, 40), bool)
+    half[:100] = True
+    for one, number in ((data, 8000), (data.flag_cells(half), 4000)):
+        parts = imaginary_parts(one)
+        assert [part.scatter for part in parts.values()] == pytest.approx([1.0] * 4, abs=0.05)
+        assert {part.number for part in parts.values()} == {number}
+        assert not any(part.verdict for part in parts.values())
+    nothing = imaginary_parts(data.flag_cells(np.ones((200, 40), bool)))["V"]
+    assert np.isnan(nothing.scatter) and nothing.number == 0 and not nothing.verdict
+
+
+def test_an_offset_of_one_scan_is_seen_where_the_scatter_about_the_median_is_not():
+    data = spectrum(np.zeros((60, 10, 4)), scans=(1, 2, 3))
+    extra = np.zeros(data.sum_w.shape)
+    extra[40:, :, 1] = -3 * np.median(data.sigma[..., 1])
+    parts = imaginary_parts(with_imaginary(data, extra))
+    assert parts["Q"].scan == 3 and parts["Q"].offset == pytest.approx(-3, abs=0.3)
+    assert "sigma off zero on average over scan 3" in parts["Q"].verdict
+    assert not parts["I"].verdict
+
+
+def test_a_constant_offset_makes_the_scatter_about_zero_large():
+    data = spectrum(np.zeros((60, 10, 4)))
+    extra = np.full(data.sum_w.shape, 4 * np.median(data.sigma))
+    assert imaginary_parts(with_imaginary(data, extra))["I"].scatter > 4
+
+
+@pytest.mark.parametrize("cells", [1, 6, 20])
+def test_few_cells_of_noise_seldom_raise_a_doubt(cells):
+    doubtful = sum(bool(part.verdict) for seed in range(60) for part in imaginary_parts(
+        spectrum(np.zeros((cells, 1, 4)), seed=seed)).values())
+    assert doubtful <= 5  # of 240
