@@ -225,7 +225,8 @@ def _make_products(observation: Observation, folder: Path, settings: Settings, f
         tables={"Scans": scan_table(spectrum), "Light curve": variability[REPORTED_STATISTICS],
                 "Detections": detections[REPORTED_DETECTIONS],
                 "Matches": matches[REPORTED_MATCHES]},
-        notes={"Light curve": STATISTICS_NOTE, "Detections": DETECTIONS_NOTE} | (
+        notes={"Light curve": STATISTICS_NOTE,
+               "Detections": DETECTIONS_NOTE + _search_limit(detections)} | (
             {} if observation.catalogues else {"Matches": f"{NO_CATALOGUE}."}))
     provenance = Provenance(command_line(), observation.inputs(), settings.written(), farm.size)
     provenance.write(
@@ -279,6 +280,15 @@ def _draw(spectrum: DynamicSpectrum, detections: Table, settings: Settings, fold
 
 def _draw_one(pictured, detections, settings, folder, plot: str) -> list[Path]:
     return draw_plot(pictured, plot, detections, settings, folder)
+
+
+def _search_limit(detections: Table) -> str:
+    """Return in words what the search left to the gains."""
+    errors = detections.meta.get("coherent_error_Jy", {})
+    said = ", ".join(f"{1e3 * error:.3g} mJy in {label}" for label, error in errors.items())
+    return (f" An error of {said}, common to all channels, was added to the noise "
+            "(--gain-error, --structure-error): weaker changes over the whole band are not found."
+            if said else "")
 
 
 def _write_table(table: Table, path: Path) -> None:
