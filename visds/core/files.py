@@ -45,8 +45,9 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
 
 def output_error(path: str | os.PathLike, error: OSError) -> OutputError:
     """Return the one-line error for an `error` of the operating system met while writing `path`."""
-    reason = "no space left on the disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else (
-        error.strerror or str(error))
+    # astropy finds out itself that a FITS file has no room, and gives no number.
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT) or "enough space" in str(error)
+    reason = "no space left on the disk" if is_full else error.strerror or str(error)
     return OutputError(f"cannot write {path}: {reason}")
 
 

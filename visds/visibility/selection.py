@@ -38,7 +38,8 @@ class ReadSettings:
     correlations: tuple[str, ...] = setting(
         None, "correlations to use, such as RR LL (default: all)", many=True, metavar="CORR")
     stokes: str | None = setting(
-        None, "Stokes parameters, such as IV (default: all that the correlations allow)",
+        None, "Stokes parameters, such as IV; I is always made (default: all that the "
+        "correlations allow)",
         metavar="IQUV")
     uv_min: UVDistance | None = setting(
         None, "shortest baseline, such as 500m or 2klambda", parse=uv_distance, metavar="LENGTH")
