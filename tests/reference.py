@@ -135,17 +135,28 @@ def estimate(samples: Samples, times, channels) -> Estimate:
     return Estimate(count=count, **values)
 
 
-def error_of_the_mean_of_cells(samples: Samples, times, channels) -> np.ndarray:
+def weight_scale(samples: Samples) -> np.ndarray:
+    """Return by what factor (4) the scatter of all cells is larger than their formal errors."""
+    cells = [estimate(samples, time, [channel])
+             for time in samples.times for channel in range(len(samples.frequency))]
+    ratio = np.array([(cell.sigma_empirical / cell.sigma_formal) ** 2 for cell in cells])
+    freedom = np.array([cell.count - 1.0 for cell in cells])
+    freedom[~np.isfinite(ratio)] = 0
+    total = freedom.sum(axis=0)
+    return np.sqrt(np.nansum(freedom * ratio, axis=0) / np.where(total > 0, total, np.nan))
+
+
+def error_of_the_mean_of_cells(samples: Samples, times, channels, scale) -> np.ndarray:
     """Return sqrt(sum W^2 var) / sum W (4) over cells, var from the scatter across baselines.
 
     What differs between cells, a spectrum or a burst, is no error of their mean. A cell of one
-    visibility has its formal error.
+    visibility has its formal error times `scale` (4).
     """
     cells = [estimate(samples, time, [channel])
              for time in np.atleast_1d(times) for channel in np.atleast_1d(channels)]
     weight = np.array([cell.sigma_formal**-2.0 for cell in cells])
-    error = np.array([np.where(cell.count > 1, cell.sigma_empirical, cell.sigma_formal)
-                      for cell in cells])
+    error = np.array([np.where(cell.count > 1, cell.sigma_empirical,
+                               cell.sigma_formal * scale) for cell in cells])
     total = np.nansum(weight, axis=0)
     several = sum(cell.count for cell in cells) > 1
     return np.where(several, np.sqrt(np.nansum(weight**2 * error**2, axis=0))
@@ -160,10 +171,12 @@ def assert_same(spectrum, samples: Samples, time_groups, channel_groups, rtol=1e
     """
     assert spectrum.sum_w.shape[:2] == (len(time_groups), len(channel_groups))
     places = ["IQUV".index(name) for name in spectrum.polarizations]
+    scale = weight_scale(samples)
     for t, times in enumerate(time_groups):
         for f, channels in enumerate(channel_groups):
             expected = estimate(samples, times, channels)
-            expected.sigma_empirical = error_of_the_mean_of_cells(samples, times, channels)
+            expected.sigma_empirical = error_of_the_mean_of_cells(samples, times, channels,
+                                                                  scale)
             where = f"bin {t}, {f}"
             np.testing.assert_array_equal(spectrum.count[t, f], expected.count[places], where)
             for name in ("flux_density", "residual"):
