@@ -2,11 +2,11 @@
 
 Written slab by slab, so that a rank holds no more than some slabs; each correlation is its own
 dataset (T,B,F), so that a reader takes only the polarizations it needs. A slab is a chunk of HDF5.
-Flags that are all zero are not written: what is not there is read as zeros. How many chunks were
-written is an attribute of the dataset, lest one that is lost be read so too.
+Arrays without channels are small and written whole when the last slab is there. Flags that are all
+zero are not written: what is not there is read as zeros. How many chunks were written is an
+attribute of the dataset, lest one that is lost be read so too.
 """
 
-import itertools
 import os
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from visds.core.arrays import (
-    FIXED_LENGTHS,
+    ArraySpec,
     create_dataset,
     damage_reported,
     mark_complete,
@@ -42,14 +42,20 @@ def write_slabs(path: str | os.PathLike, slabs: Iterator[VisibilityChunk], integ
         If the file cannot be written, for want of space for instance.
     """
     with new_product(path) as file:
-        begin, datasets = 0, {}
+        begin, datasets, small = 0, {}, {}
         for slab in slabs:
-            datasets = datasets or _create(file, slab, integrations, key)
+            if not datasets:
+                datasets = _create(file, slab, integrations, key)
+                small = {name: [] for name in _in_time(slab.array_specs()) if name not in datasets}
             _append(datasets, slab, begin)
+            for name, parts in small.items():
+                parts.append(getattr(slab, name).copy())
             begin += len(slab.time)
             file.check()
             yield slab
-        for dataset in itertools.chain.from_iterable(datasets.values()):
+        for name, parts in small.items():
+            _write_whole(file, slab, name, np.concatenate(parts))
+        for dataset in (part for parts in datasets.values() for part in parts):
             dataset.attrs[_WRITTEN] = dataset.id.get_num_chunks()
         mark_complete(file)
 
@@ -72,44 +78,47 @@ def read_slabs(path: str | os.PathLike, nbytes: int) -> Iterator[VisibilityChunk
             check_chunks(dataset, dataset.attrs.get(_WRITTEN))
         per_integration = sum(data.dtype.itemsize * np.prod(data.shape[1:]) for data in stored)
         step = max(1, int(nbytes // max(per_integration, 1)))
+        F = file["frequency"].shape[0]
         if stored[0].chunks:
             # Half of an HDF5 chunk costs as much to read and check as the whole.
             step = max(step // stored[0].chunks[0], 1) * stored[0].chunks[0]
-        fixed = {name: file[name][()] for name, spec in specs.items()
-                 if not spec.axes.startswith("T")}
+        whole = {name: _read_whole(file, name, labels) for name in specs
+                 if isinstance(file[name], h5py.Dataset) or file[name][labels[0]].shape[2] < F}
         for begin in range(0, T, step):
             end = min(begin + step, T)
-            arrays = dict(fixed)
-            for name, spec in specs.items():
-                if name in PER_CORRELATION:
-                    shape = (end - begin, *file[name][labels[0]].shape[1:], len(labels))
-                    arrays[name] = np.empty(shape, spec.dtype)
-                    for place, label in enumerate(labels):
-                        arrays[name][..., place] = file[name][label][begin:end]
-                elif spec.axes.startswith("T"):
-                    arrays[name] = file[name][begin:end]
+            arrays = dict(whole)
+            for name in _in_time(specs):
+                if name in whole:
+                    arrays[name] = whole[name][begin:end]
+                    continue
+                shape = (end - begin, *file[name][labels[0]].shape[1:], len(labels))
+                arrays[name] = np.empty(shape, specs[name].dtype)
+                for place, label in enumerate(labels):
+                    arrays[name][..., place] = file[name][label][begin:end]
             yield VisibilityChunk(**arrays, **attributes)
+
+
+def _in_time(specs: dict[str, ArraySpec]) -> list[str]:
+    """Return the names of the arrays that slabs are parts of."""
+    return [name for name, spec in specs.items() if spec.axes.startswith("T")]
 
 
 def _create(file: h5py.File, slab: VisibilityChunk, integrations: int,
             key: str) -> dict[str, list[h5py.Dataset]]:
-    """Lay out a file; return the datasets of the arrays that slabs are parts of, by name."""
+    """Lay out a file; return the datasets that are written slab by slab, by array."""
     slab.write_attributes(file)
     file.attrs["key"] = key
-    lengths = FIXED_LENGTHS | {"T": integrations, "B": slab.visibility.shape[1],
-                               "F": slab.visibility.shape[2], "W": slab.weight.shape[2]}
     datasets = {}
     for name, spec in slab.array_specs().items():
-        shape = tuple(lengths[axis] for axis in spec.axes if axis != "P")
-        chunks = (min(len(slab.time), integrations), *shape[1:])
+        values = getattr(slab, name)
         if not spec.axes.startswith("T"):
-            create_dataset(file, name, spec, shape, data=getattr(slab, name))
-        elif name in PER_CORRELATION:
+            create_dataset(file, name, spec, values.shape, data=values)
+        elif name in PER_CORRELATION and values.shape[2] == len(slab.frequency):
+            shape = (integrations, *values.shape[1:3])
+            chunks = (min(len(slab.time), integrations), *values.shape[1:3])
             datasets[name] = [
                 create_dataset(file.require_group(name), label, spec, shape, chunks=chunks)
                 for label in slab.correlations]
-        else:
-            datasets[name] = [create_dataset(file, name, spec, shape, chunks=chunks)]
     return datasets
 
 
@@ -119,5 +128,22 @@ def _append(datasets: dict[str, list[h5py.Dataset]], slab: VisibilityChunk, begi
         if name == "flags" and not values.any():
             continue
         for place, dataset in enumerate(parts):
-            part = values[..., place] if name in PER_CORRELATION else values
-            write_chunk(dataset, (begin,) + (0,) * (part.ndim - 1), part)
+            write_chunk(dataset, (begin, 0, 0), values[..., place])
+
+
+def _write_whole(file: h5py.File, slab: VisibilityChunk, name: str, values: np.ndarray) -> None:
+    """Write an array of all slabs; a dataset for each correlation where there is such an axis."""
+    spec = slab.array_specs()[name]
+    if name not in PER_CORRELATION:
+        create_dataset(file, name, spec, values.shape, data=values)
+        return
+    for place, label in enumerate(slab.correlations):
+        create_dataset(file.require_group(name), label, spec, values.shape[:-1],
+                       data=values[..., place])
+
+
+def _read_whole(file: h5py.File, name: str, labels: tuple[str, ...]) -> np.ndarray:
+    """Return an array as a record holds it."""
+    if name not in PER_CORRELATION:
+        return file[name][()]
+    return np.stack([file[name][label][()] for label in labels], axis=-1)
