@@ -21,7 +21,7 @@ from side_by_side import ONE_CORE, on_cores, table, warm
 from visds.commands.run import main as visds_run
 
 PASS = {("tiled_column.py", "read"): "reading",
-        ("average.py", "accumulate"): "averaging kernel",
+        ("accumulate.py", "accumulate"): "averaging kernel",
         ("arrays.py", "write"): "writing and syncing blocks"}
 LEAST = 0.02
 

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from simulate import Simulator, cached_simulator
 
+_LAUNCHER_NAMES = ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "PMI_SIZE", "PMI_RANK",
+                   "PMIX_RANK", "SLURM_STEP_ID", "SLURM_STEP_NUM_TASKS", "SLURM_NTASKS",
+                   "SLURM_PROCID")
 _SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -48,3 +51,10 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Simulator:
     Each set of options is simulated once a session; ``copy_to=tmp_path`` gives a copy to change.
     """
     return cached_simulator(tmp_path_factory.mktemp("simulated"))
+
+
+@pytest.fixture
+def no_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away what a launcher of these tests has left in the environment."""
+    for name in _LAUNCHER_NAMES:
+        monkeypatch.delenv(name, raising=False)

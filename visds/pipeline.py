@@ -14,6 +14,7 @@ from pathlib import Path
 
 from astropy.table import Table
 
+from visds.core.ahead import ahead
 from visds.core.arrays import stored_key
 from visds.core.deadline import Deadline
 from visds.core.errors import ExitCode, FormatError, MeasurementSetError, OutputError
@@ -45,7 +46,7 @@ from visds.visibility.chunk import VisibilityChunk
 from visds.visibility.chunk_file import read_slabs, write_slabs
 from visds.visibility.measurement_set import MeasurementSet
 from visds.visibility.plan import ChunkTask
-from visds.visibility.read import SLAB_BYTES, Buffers, ChunkReader, ahead
+from visds.visibility.read import SLAB_BYTES, Buffers, ChunkReader
 from visds.visibility.sky_model.components import ComponentModel
 from visds.visibility.sky_model.subtract import subtract
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from visds.core.deadline import heed_signals
 from visds.core.errors import SettingsError
-from visds.core.farm import Farm, serve_ranks, start_under_launcher
+from visds.core.farm import Farm, serve_ranks
 from visds.core.kernels import compile_kernels
+from visds.core.launcher import start_under_launcher
 from visds.core.program import run_program
 from visds.core.settings import Parser
 

@@ -8,6 +8,7 @@ P polarizations, A the two antennas of a baseline (A = 2), X the three component
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -81,12 +82,14 @@ class Record:
         return f"{type(self).__name__}({', '.join(words)})"
 
     @classmethod
+    @functools.cache
     def array_specs(cls) -> dict[str, ArraySpec]:
         """Return name and declaration of every array field."""
         return {f.name: f.metadata["array"] for f in dataclasses.fields(cls)
                 if "array" in f.metadata}
 
     @classmethod
+    @functools.cache
     def attribute_names(cls) -> dict[str, str]:
         """Return name and meaning of every attribute."""
         return {f.name: f.metadata["attribute"] for f in dataclasses.fields(cls)

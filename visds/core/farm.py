@@ -7,8 +7,6 @@ a launcher, everything runs in the one process.
 
 import os
 import pickle
-import shutil
-import subprocess
 import sys
 import threading
 import time
@@ -19,10 +17,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from visds.core.errors import ExitCode, LauncherError, VisdsError
-from visds.core.progress import BAR_VARIABLE
+from visds.core.launcher import check_launcher, launched_size
 
 TAG_TASK, TAG_RESULT = 1, 2
-_LAUNCHER_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
                      "NUMBA_NUM_THREADS")
 _ATTEMPTS = 2
@@ -258,7 +255,7 @@ def serve_ranks(program: Callable[[Farm], int],
     LauncherError
         If the MPI library cannot be loaded, or does not see the launcher's number of ranks.
     """
-    launched = _launched_size()
+    launched = launched_size()
     if launched is None:
         return program(Farm())
     for name in _THREAD_VARIABLES:
@@ -344,73 +341,6 @@ def _sendable(outcome: Outcome) -> tuple:
     return answer
 
 
-def is_coordinator() -> bool:
-    """Whether this process is the one that talks to the user: rank 0, or alone."""
-    for name in ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "SLURM_PROCID"):
-        if name in os.environ and _launched_size() is not None:
-            return os.environ[name] == "0"
-    return True
-
-
-def _launched_size() -> int | None:
-    """Return the number of processes that a launcher says it started; None without a launcher."""
-    for name in _LAUNCHER_VARIABLES:
-        if name in os.environ:
-            return int(os.environ[name])
-    if "SLURM_STEP_ID" in os.environ and "SLURM_STEP_NUM_TASKS" in os.environ:
-        return int(os.environ["SLURM_STEP_NUM_TASKS"])
-    return None
-
-
-def check_launcher(size: int, launched: int | None) -> None:
-    """Check that the MPI library and the launcher agree on the number of ranks.
-
-    Raises
-    ------
-    LauncherError
-        If not: every process would take itself for rank 0 and write the same files.
-    """
-    if launched is not None and launched != size:
-        raise LauncherError(
-            f"the launcher started {launched} processes but the MPI library sees {size}: the "
-            "mpirun or srun in use does not belong to the MPI library of mpi4py (try mpirun of "
-            "the same environment, or srun --mpi=pmix; visds-run --check says more)")
-
-
-def start_under_launcher(ranks: int, arguments: Sequence[str]) -> None:
-    """Replace this process by `mpiexec -n ranks` of the same program; return if already under one.
-
-    Raises
-    ------
-    LauncherError
-        If there is no mpiexec beside the interpreter or on the path.
-    """
-    if _launched_size() is not None:
-        return
-    beside = os.path.join(os.path.dirname(sys.executable), "mpiexec")
-    launcher = beside if os.access(beside, os.X_OK) else shutil.which("mpiexec")
-    if launcher is None:
-        raise LauncherError(f"-n {ranks}: no mpiexec beside {sys.executable} or on the path; "
-                            "install visds[mpi], or load the site's MPI module")
-    environment = dict(os.environ)
-    if sys.stderr.isatty():
-        environment[BAR_VARIABLE] = "1"
-    command = [launcher, "-n", str(ranks)]
-    if is_open_mpi(launcher):
-        command += ["--bind-to", "none"]
-        environment.setdefault("PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe")
-        environment.setdefault("OMPI_MCA_rmaps_base_oversubscribe", "1")
-    # -P: nothing in the folder where the user happens to be is imported.
-    command += [sys.executable, "-P", "-m", "visds.commands.run", *arguments]
-    os.execve(launcher, command, environment)
-
-
-def is_open_mpi(launcher: str) -> bool:
-    """Whether an mpiexec is Open MPI's."""
-    said = subprocess.run([launcher, "--version"], capture_output=True, text=True, check=False)
-    return "open mpi" in said.stdout.lower() or "openrte" in said.stdout.lower()
-
-
 def describe_mpi() -> dict[str, str]:
     """Return what is known of the MPI library, the launcher and the world, for ``--check``.
 
@@ -423,7 +353,7 @@ def describe_mpi() -> dict[str, str]:
     world = MPI.COMM_WORLD
     return {"MPI library": MPI.Get_library_version().splitlines()[0].strip("\x00 "),
             "world size": str(world.Get_size()),
-            "launcher": "none" if _launched_size() is None else f"{_launched_size()} processes",
+            "launcher": "none" if launched_size() is None else f"{launched_size()} processes",
             "thread level": {MPI.THREAD_SINGLE: "single", MPI.THREAD_FUNNELED: "funneled",
                              MPI.THREAD_SERIALIZED: "serialized",
                              MPI.THREAD_MULTIPLE: "multiple"}[MPI.Query_thread()]}

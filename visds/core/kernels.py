@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 _MODULES = (
-    "visds.core.fletcher", "visds.dynspec.average", "visds.dynspec.cell_sums",
+    "visds.core.fletcher", "visds.dynspec.accumulate", "visds.dynspec.cell_sums",
     "visds.dynspec.detection.boxes", "visds.dynspec.detection.disjoint",
     "visds.dynspec.detection.scatter", "visds.dynspec.detection.search",
     "visds.dynspec.flag", "visds.visibility.bits", "visds.visibility.read",

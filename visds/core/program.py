@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from visds.core.errors import ExitCode, VisdsError
-from visds.core.farm import is_coordinator
+from visds.core.launcher import is_coordinator
 
 _FOR_THE_COORDINATOR = 5.0
 """Seconds for which other ranks wait with an error of their own.

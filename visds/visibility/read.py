@@ -5,9 +5,6 @@ keep the memory of a rank small whatever the chunk's size, and are read ahead in
 the slab before is worked on.
 """
 
-import os
-import queue
-import threading
 from collections.abc import Iterator
 
 import numba
@@ -23,7 +20,6 @@ from visds.visibility.plan import ChunkTask, Source
 
 SLAB_BYTES = 5_000_000
 """Memory of one slab: small enough for the processor's caches to help, large to read fast."""
-
 
 
 class Buffers:
@@ -187,50 +183,6 @@ def scatter_rows(rows, place, out):
         if place[k] >= 0:
             for byte in range(rows.shape[1]):
                 out[place[k], byte] = rows[k, byte]
-
-
-def ahead(slabs: Iterator) -> Iterator:
-    """Yield what `slabs` yields, made one ahead in a thread; its exceptions are raised here.
-
-    A process that is kept on one core would only change back and forth: there it is no thread.
-    """
-    if len(os.sched_getaffinity(0)) == 1:
-        yield from slabs
-        return
-    ready: queue.Queue = queue.Queue(maxsize=1)
-    stop = threading.Event()
-
-    def put(item) -> bool:
-        while not stop.is_set():
-            try:
-                ready.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def work():
-        try:
-            for slab in slabs:
-                if not put((slab, None)):
-                    return
-            put((None, None))
-        except BaseException as error:
-            put((None, error))
-
-    thread = threading.Thread(target=work, name="ahead", daemon=True)
-    thread.start()
-    try:
-        while True:
-            slab, error = ready.get()
-            if error is not None:
-                raise error
-            if slab is None:
-                return
-            yield slab
-    finally:
-        stop.set()
-        thread.join()
 
 
 def flag_uv_range(flags: np.ndarray, uvw: np.ndarray, source: Source) -> None:
