@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from simulate import Simulator, cached_simulator
 
-_LAUNCHER_NAMES = ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "PMI_SIZE", "PMI_RANK",
-                   "PMIX_RANK", "SLURM_STEP_ID", "SLURM_STEP_NUM_TASKS", "SLURM_NTASKS",
-                   "SLURM_PROCID")
+_LAUNCHER_NAMES = ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE",
+                   "PMI_SIZE", "PMI_RANK", "PMIX_RANK", "SLURM_STEP_ID", "SLURM_STEP_NUM_TASKS",
+                   "SLURM_STEP_NUM_NODES", "SLURM_NTASKS", "SLURM_PROCID")
 _SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

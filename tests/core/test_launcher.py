@@ -10,6 +10,7 @@ from visds.core.errors import LauncherError, OutputError
 from visds.core.launcher import (
     check_launcher,
     is_coordinator,
+    is_one_node,
     is_open_mpi,
     start_under_launcher,
 )
@@ -23,6 +24,18 @@ def test_sizes_that_agree_pass_the_launcher_check():
     check_launcher(1, None)
     with pytest.raises(LauncherError, match="started 4 processes but the MPI library sees 2"):
         check_launcher(2, 4)
+
+
+@pytest.mark.parametrize(("said", "expected"), [
+    ({}, False),
+    ({"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_LOCAL_SIZE": "4"}, True),
+    ({"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_LOCAL_SIZE": "2"}, False),
+    ({"OMPI_COMM_WORLD_SIZE": "4"}, False),
+    ({"SLURM_STEP_NUM_NODES": "1"}, True), ({"SLURM_STEP_NUM_NODES": "2"}, False)])
+def test_a_job_on_one_node_is_known_by_what_the_launcher_says(monkeypatch, said, expected):
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    assert is_one_node() is expected
 
 
 @pytest.mark.parametrize("rank_name", ["OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"])

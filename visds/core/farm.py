@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from visds.core.errors import ExitCode, LauncherError, VisdsError
-from visds.core.launcher import check_launcher, launched_size
+from visds.core.launcher import check_launcher, is_one_node, launched_size
 
 TAG_TASK, TAG_RESULT = 1, 2
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
@@ -260,6 +260,9 @@ def serve_ranks(program: Callable[[Farm], int],
         return program(Farm())
     for name in _THREAD_VARIABLES:
         os.environ.setdefault(name, "1")
+    if is_one_node():
+        # Open MPI asks libfabric for a fabric, which sleeps for a second, also if none is needed.
+        os.environ.setdefault("OMPI_MCA_btl", "^ofi")
     MPI = _load_mpi()
     world = MPI.COMM_WORLD
     check_launcher(world.Get_size(), launched)
