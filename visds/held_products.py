@@ -1,13 +1,21 @@
 """What a folder of products already holds: it is not replaced by something else without a word."""
 
+import dataclasses
 import json
+import math
+import tomllib
 from pathlib import Path
 from typing import Any
 
 from visds.core.errors import OutputError
+from visds.core.log import logger
+from visds.core.settings import Settings
 from visds.core.sky import Direction, separation
+from visds.dynspec.universal_time import date_and_time
 from visds.observation import Observation
 from visds.run_settings import RunSettings
+
+_MINUTE = 1 / 1440
 
 
 def target_entry(observation: Observation) -> dict[str, Any]:
@@ -16,11 +24,35 @@ def target_entry(observation: Observation) -> dict[str, Any]:
             "dec_deg": observation.target.dec}
 
 
+def data_entry(observation: Observation) -> dict[str, Any]:
+    """Return what provenance.json says of the data that were used: what, where and when.
+
+    By number or name, the centre of the field (deg), ends of spectral windows (Hz) and of scans
+    (MJD UTC), which flags and calibration do not change.
+    """
+    plan, tasks = observation.plan, observation.plan.tasks
+    centre = Direction(*plan.phase_centre, plan.frame).to("ICRS")
+    scans: dict[str, list[float]] = {}
+    for task in tasks:
+        start, stop = scans.get(str(task.scan), (math.inf, -math.inf))
+        scans[str(task.scan)] = [min(start, float(task.time.min())),
+                                 max(stop, float(task.time.max()))]
+    return {
+        "telescope": plan.description.telescope,
+        "fields": {plan.field: [centre.ra, centre.dec]},
+        "spectral_windows": {str(task.source.spectral_window): [
+            float(task.source.frequency.min()), float(task.source.frequency.max())]
+            for task in tasks},
+        "scans": scans}
+
+
 def refuse_other_products(folder: Path, observation: Observation, settings: RunSettings) -> None:
     """Keep products of another measurement set or another target from being replaced.
 
-    Targets are the same within half a beam, whatever they are called. Other settings on the same
-    target are the next run of the same; a folder without provenance.json holds no products.
+    A measurement set of the same name is another if a field, spectral window or scan that both
+    have is at another place, frequency or time. Targets are the same within half a beam, whatever
+    they are called. Other settings on the same target are the next run of the same; a folder
+    without provenance.json holds no products.
 
     Raises
     ------
@@ -35,11 +67,15 @@ def refuse_other_products(folder: Path, observation: Observation, settings: RunS
         measurement_set = str(held["measurement_set"])
         target = held.get("target")
         there = target and Direction(float(target["ra_deg"]), float(target["dec_deg"]))
+        other = _other_data(held.get("data") or {}, data_entry(observation))
     except (ValueError, KeyError, TypeError, AttributeError):
         return
     if Path(measurement_set).name != Path(observation.measurement_set).name:
         raise OutputError(f"{folder} holds the products of {measurement_set}: give another -o, or "
                           "--fresh to replace them")
+    if other:
+        raise OutputError(f"{folder} holds the products of other data called {measurement_set}, "
+                          f"{other}: give another -o, or --fresh to replace them")
     if settings.replace or there is None:
         return
     away = 3600 * separation(there, observation.target)
@@ -48,6 +84,56 @@ def refuse_other_products(folder: Path, observation: Observation, settings: RunS
             f"{folder} holds the products of another target, {_place(target['name'], there)}, "
             f"{away:.3g} arcsec from {_place(observation.target_name, observation.target)}: give "
             "another -o, or --replace to replace them and use the chunk files again")
+
+
+def say_changed_settings(folder: Path, settings: Settings) -> None:
+    """Log in one line which settings differ from those of the folder's last run, if any do.
+
+    Those of how the run goes are left out: they change no product.
+    """
+    try:
+        held = tomllib.loads((folder / "settings.toml").read_text())
+    except (OSError, ValueError):
+        return
+    changes = []
+    for stage, values in settings.written(*(name for name in settings if name != "run")).items():
+        for field in dataclasses.fields(settings[stage]):
+            # A setting that the file does not have is not given, or not known to its version.
+            before = held.get(stage, {}).get(field.name, field.metadata["option"].default)
+            before, now = _written(before), _written(values[field.name])
+            if before != now:
+                changes.append(f"{field.name} {before} -> {now}")
+    if changes:
+        logger.info("settings that differ from those of the last run in %s: %s", folder,
+                    ", ".join(changes))
+
+
+def _other_data(held: dict[str, Any], now: dict[str, Any]) -> str:
+    """Return in words how data of provenance.json are others than those of now, "" if not."""
+    if held.get("telescope", now["telescope"]) != now["telescope"]:
+        return f"of {held['telescope']}"
+    for name, here in now["fields"].items():
+        there = held.get("fields", {}).get(name, here)
+        if 3600 * separation(Direction(*there), Direction(*here)) > 60:
+            return f"whose field {name} is at {Direction(*there)}"
+    for number, (low, high) in now["spectral_windows"].items():
+        first, last = held.get("spectral_windows", {}).get(number, (low, high))
+        if max(abs(first - low), abs(last - high)) > 1e-6 * high:
+            return f"whose spectral window {number} is {first / 1e6:.6g} to {last / 1e6:.6g} MHz"
+    for number, (start, stop) in now["scans"].items():
+        first, last = held.get("scans", {}).get(number, (start, stop))
+        # A --time-offset is a setting.
+        if first > stop + _MINUTE or last < start - _MINUTE:
+            return f"whose scan {number} began at {date_and_time(first)} UTC"
+    return ""
+
+
+def _written(value: Any) -> str:
+    """Return a setting in few letters; none where nothing was given."""
+    if isinstance(value, (list, tuple)):
+        value = " ".join(map(str, value)) or None
+    text = "none" if value is None else str(value)
+    return text if len(text) <= 40 else text[:37] + "..."
 
 
 def _place(name: str, direction: Direction) -> str:

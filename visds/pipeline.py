@@ -36,10 +36,15 @@ from visds.dynspec.flag_settings import FlagSettings
 from visds.dynspec.imaginary_part import imaginary_parts
 from visds.dynspec.plots.draw import available_plots, draw_plot, picture
 from visds.dynspec.plots.marks import times_outside
-from visds.dynspec.report import scan_table, write_report
+from visds.dynspec.report import scan_table, variability_table, write_report
 from visds.dynspec.stitch import common_axes, stitch
 from visds.dynspec.variability import statistics
-from visds.held_products import refuse_other_products, target_entry
+from visds.held_products import (
+    data_entry,
+    refuse_other_products,
+    say_changed_settings,
+    target_entry,
+)
 from visds.observation import Observation, prepare
 from visds.run_settings import RunSettings
 from visds.visibility.chunk import VisibilityChunk
@@ -53,23 +58,24 @@ from visds.visibility.sky_model.subtract import subtract
 PRODUCTS = ("dynspec.h5", "dynspec.fits", "lightcurve.ecsv", "detections.ecsv", "matches.ecsv",
             "report.html", "provenance.json")
 
-REPORTED_STATISTICS = ["polarization", "number", "mean", "mean_error", "eta", "V", "probability",
-                       "eta_imaginary"]
 REPORTED_DETECTIONS = ["name", "duration", "band_low", "band_high", "polarization", "snr",
                        "false_alarm_probability", "peak_flux_density", "peak_flux_density_error",
                        "fluence", "fluence_error", "fraction_V", "fraction_V_error"]
 REPORTED_MATCHES = ["catalogue", "left_name", "right_name", "separation_arcsec",
                     "normalized_separation", "chance_probability", "best"]
 STATISTICS_NOTE = (
-    "eta is the reduced chi-squared of a constant, V the standard deviation over the mean (TraP; "
-    "Swinbank et al. 2015); probability is that of this eta or more from a constant source. They "
-    "know thermal errors only: a bright source with gain errors, a resolved one whose baselines "
-    "rotate and a spectrum whose flags change all look variable here. eta_imaginary tells how "
-    "much of it the imaginary part shares.")
+    "eta is the reduced chi-squared of a constant, V (TraP) the standard deviation over the mean "
+    "(Swinbank et al. 2015; not Stokes V); probability is that of this eta or more from a constant "
+    "source. They know thermal errors only: a bright source with gain errors, a resolved one whose "
+    "baselines rotate and a spectrum whose flags change all look variable here. eta_imaginary "
+    "tells how much of it the imaginary part shares.")
 DETECTIONS_NOTE = (
     "The position of a detection is assumed, not measured: it is the direction of the target, with "
     "an error of beam / (2 S/N). So a match says what lies in the direction that was looked at, "
-    "and one with the very source from which that direction was taken says nothing.")
+    "and one with the very source from which that direction was taken says nothing. An event may "
+    "reach over a gap between scans or spectral windows, where its box is open: duration counts "
+    "the gap, fluence only what was observed. Each is boxed in pictures of the polarization in "
+    "which it has the highest signal to noise.")
 NO_CATALOGUE = "no catalogue given to match with"
 _BUFFERS = Buffers()  # of this rank, for one chunk after the other
 CAPTIONS = {"I": "Stokes I", "V": "Stokes V", "V/I": "Stokes V over I",
@@ -93,6 +99,7 @@ def run(measurement_set: str, out: str, settings: Settings, farm: Farm) -> int:
     with only_writer(folder / "log.txt"), log_file(folder / "log.txt"):
         refuse_other_products(folder, observation, settings["run"])
         observation.say()
+        say_changed_settings(folder, settings)
         _clear(folder, settings["run"])
         with whole_file(folder / "settings.toml") as part:
             part.write_text(settings.to_toml())
@@ -223,10 +230,10 @@ def _make_products(observation: Observation, folder: Path, settings: Settings, f
         summary=ran | observation.summary(),
         pictures=pictures, warnings=warnings, settings_text=settings.to_toml(),
         flag_statistics=spectrum.meta["flag_statistics"], health=health,
-        tables={"Scans": scan_table(spectrum), "Light curve": variability[REPORTED_STATISTICS],
+        tables={"Scans": scan_table(spectrum), "Variability": variability_table(variability),
                 "Detections": detections[REPORTED_DETECTIONS],
-                "Matches": matches[REPORTED_MATCHES]},
-        notes={"Light curve": STATISTICS_NOTE,
+                "Matches": matches[REPORTED_MATCHES] if observation.catalogues else None},
+        notes={"Variability": STATISTICS_NOTE,
                "Detections": DETECTIONS_NOTE + _search_limit(detections)} | (
             {} if observation.catalogues else {"Matches": f"{NO_CATALOGUE}."}))
     provenance = Provenance(command_line(), observation.inputs(), settings.written(), farm.size)
@@ -234,6 +241,7 @@ def _make_products(observation: Observation, folder: Path, settings: Settings, f
         folder / "provenance.json",
         products={name: file_hash(folder / name) for name in PRODUCTS[:-1]},
         measurement_set=observation.measurement_set, target=target_entry(observation),
+        data=data_entry(observation),
         failed_chunks=[outcome.task.name for outcome in failed])
     logger.info("%d detections, %s", len(detections),
                 f"{len(matches)} matches" if observation.catalogues else NO_CATALOGUE)

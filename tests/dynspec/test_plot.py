@@ -1,6 +1,7 @@
 """Pictures of dynamic spectra: what they show, where, and that they are the same on every run."""
 
 import dataclasses
+import itertools
 import pickle
 
 import numpy as np
@@ -10,12 +11,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgba
 from matplotlib.image import PcolorImage
-from matplotlib.patches import Rectangle
+from matplotlib.patches import PathPatch
 from spectra import spectrum
 
 from visds.core.errors import SettingsError
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
-from visds.dynspec.plots.colour import FLAGGED, colour_norm, robust_limits
+from visds.dynspec.plots.colour import FLAGGED, colour_norm, log_ticks, robust_limits
 from visds.dynspec.plots.draw import (
     available_plots,
     draw_products,
@@ -24,6 +25,7 @@ from visds.dynspec.plots.draw import (
     plot_settings,
 )
 from visds.dynspec.plots.settings import PlotSettings
+from visds.dynspec.plots.time_axis import TimeAxis
 
 
 def example(T=60, F=8, *, flare=1.0, **keywords):
@@ -183,7 +185,7 @@ def test_masks_hide_samples_in_their_picture_alone_and_never_by_default():
     assert np.isfinite(np.delete(masked, np.s_[10:20], 1)).all()
     assert np.isfinite(drawn(plot_figure(data, "I", expected_sign="1"))).all()
     above = plot_figure(data, "I", mask_above="0.5Jy")
-    assert np.isnan(drawn(above)[:, 10:20]).all() and "masked: |I| > 0.5 Jy" in words(above)
+    assert np.isnan(drawn(above)[:, 10:20]).all() and "masked: |I| > 500 mJy" in words(above)
 
 
 def test_v_can_be_drawn_with_negative_upwards():
@@ -193,17 +195,40 @@ def test_v_can_be_drawn_with_negative_upwards():
     assert not curve.axes[0].yaxis_inverted() and curve.axes[1].yaxis_inverted()
 
 
+def boxes(figure):
+    """Return the outlines of detections in the first panel, a list of strokes each."""
+    return [[patch.get_path().vertices[i:i + 2].tolist()
+             for i in range(0, len(patch.get_path().vertices), 2)]
+            for patch in figure.axes[0].patches if isinstance(patch, PathPatch)]
+
+
 def test_detections_are_outlined_on_their_own_polarization():
     data = example(F=8)
-    boxes = {}
-    for name in ("I", "V"):
-        figure = plot_figure(data, name, detections=detections(data))
-        boxes[name] = [p for p in figure.axes[0].patches
-                       if isinstance(p, Rectangle) and not p.get_fill()]
-    assert not boxes["I"] and len(boxes["V"]) == 1
-    box = boxes["V"][0]
-    assert (box.get_y(), box.get_height()) == pytest.approx((551, 2))
-    assert (box.get_x(), box.get_width()) == pytest.approx((205, 190), abs=1e-3)
+    assert not boxes(plot_figure(data, "I", detections=detections(data)))
+    box, = boxes(plot_figure(data, "V", detections=detections(data)))
+    (left, bottom), (right, top) = np.min(box, (0, 1)), np.max(box, (0, 1))
+    assert (bottom, top) == pytest.approx((551, 553))
+    assert (left, right) == pytest.approx((205, 395), abs=1e-3)
+
+
+@pytest.mark.parametrize("gaps", ["compressed", "scale"])
+def test_the_box_and_the_shade_of_a_detection_over_a_gap_leave_the_gap_open(gaps):
+    data = example(F=8, scans=(1, 2), gap=600.0)
+    axis = TimeAxis(data, compress=gaps == "compressed")
+    gap = axis.place([run for one, other in itertools.pairwise(axis.runs)
+                      for run in (one.stop, other.start)])
+    assert gap[1] - gap[0] > 5
+    box, = boxes(plot_figure(data, "V", detections=detections(data), gaps=gaps))
+    (left, _), (right, _) = np.min(box, (0, 1)), np.max(box, (0, 1))
+    assert left < gap[0] and right > gap[1]
+    along = [sorted([a[0], b[0]]) for a, b in box if a[0] != b[0]]
+    assert len(along) == 4
+    assert all(high <= gap[0] + 1e-3 or low >= gap[1] - 1e-3 for low, high in along)
+    curve = plot_curve(data, detections=detections(data), gaps=gaps)
+    spans = [patch.get_extents().transformed(curve.axes[1].transData.inverted())
+             for patch in curve.axes[1].patches]
+    assert len(spans) == 2
+    assert all(span.x1 <= gap[0] + 1e-3 or span.x0 >= gap[1] - 1e-3 for span in spans)
 
 
 def test_marks_at_times_and_fluxes_stand_where_they_belong():
@@ -370,9 +395,40 @@ def test_the_light_curve_of_a_steady_source_is_drawn_about_its_level():
 
 def test_the_faint_cells_of_a_fraction_are_explained_only_where_there_are_some():
     bright = spectrum(np.full((30, 4, 4), 2.5), sigma=0.02)
-    assert plot_figure(bright, "overview").axes[5].get_legend() is None
-    legend = plot_figure(example(), "overview").axes[5].get_legend()
-    assert legend.get_texts()[0].get_text() == "I < 5σ"
+    assert "I < 5σ" not in words(plot_figure(bright, "overview"))
+    assert "I < 5σ" not in words(plot_curve(bright, colour_by_polarization=True))
+    for figure in (plot_figure(example(), "overview", colour_by_polarization=True),
+                   plot_curve(example(), colour_by_polarization=True)):
+        assert words(figure).count("I < 5σ") == 1
+
+
+def shown_texts(figure):
+    """Return all texts on the paper: of the figure, its legends, panels, axes and ticks."""
+    texts = [*figure.texts, *(text for legend in figure.legends for text in legend.get_texts())]
+    for axes in figure.axes:
+        texts += [*axes.texts, axes.xaxis.label, axes.yaxis.label]
+        for axis, coordinate, ends in ((axes.xaxis, 0, axes.get_xlim()),
+                                       (axes.yaxis, 1, axes.get_ylim())):
+            texts += [label for label in axis.get_ticklabels()
+                      if min(ends) <= label.get_position()[coordinate] <= max(ends)]
+    return [text for text in texts if text.get_text() and text.get_visible()]
+
+
+@pytest.mark.parametrize("width", ["single", "double"])
+@pytest.mark.parametrize("plot", ["overview", "V/I", "lightcurve"])
+def test_no_two_texts_of_a_picture_overlap(plot, width):
+    data = example(scans=(1, 2, 3), meta={"target": "WISEA J062309.94-045624.6"})
+    cells = np.zeros((60, 8), bool)
+    cells[4, 1] = True
+    figure = plot_figure(data.flag_cells(cells), plot, picture_width=width, colour_scale="log",
+                         colour_by_polarization=True, curve_bin="20s")
+    figure.draw_without_rendering()
+    texts = shown_texts(figure)
+    for one, other in itertools.combinations(texts, 2):
+        first, second = one.get_window_extent(), other.get_window_extent()
+        overlap = (min(first.x1, second.x1) - max(first.x0, second.x0),
+                   min(first.y1, second.y1) - max(first.y0, second.y0))
+        assert min(overlap) < 1, (one.get_text(), other.get_text())
 
 
 def test_the_help_of_plot_names_every_option_of_drawing():
@@ -400,3 +456,141 @@ def test_a_sample_is_masked_before_samples_are_summed_to_pixels():
     masked = drawn(plot_figure(data, "I", flux_unit="Jy", mask_above="1Jy"))
     assert np.nanmax(summed) > 5 and np.nanmax(masked) < 1
     assert np.isfinite(masked).all()
+
+
+def test_a_light_curve_draws_itself_as_its_spectrum_does():
+    data = example()
+    options = {"flux_unit": "mJy", "curves": ["V", "I"], "detections": detections(data)}
+    one = data.light_curve().plot(**options)
+    other = plot_curve(data, curve_bin="none", **options)
+    for panel in (0, 1):
+        np.testing.assert_allclose(curve_points(one, panel), curve_points(other, panel))
+        assert one.axes[panel].get_ylim() == pytest.approx(other.axes[panel].get_ylim())
+        assert one.axes[panel].get_ylabel() == other.axes[panel].get_ylabel()
+        assert len(one.axes[panel].patches) == len(other.axes[panel].patches)
+    assert one._repr_png_().startswith(b"\x89PNG")
+
+
+def test_a_light_curve_is_drawn_in_time_order_and_coloured_as_its_spectrum():
+    data = example(T=30)
+    curve = data.light_curve()
+    last_first = curve.replace(**{name: getattr(curve, name)[::-1] for name, spec in
+                                  curve.array_specs().items()})
+    found = [next(c for c in figure.axes[0].collections if isinstance(c, PathCollection))
+             for figure in (last_first.plot(colour_by_polarization=True),
+                            plot_curve(data, colour_by_polarization=True, curve_bin="none"))]
+    np.testing.assert_allclose(*(np.ma.filled(one.get_array(), np.nan) for one in found))
+
+
+@pytest.mark.parametrize(("options", "match"), [
+    ({"curve_bin": "60s"}, "holds no sums that could be binned; rebin its dynamic spectrum"),
+    ({"curves": ["RR"]}, "needs RR, which is not in this spectrum .it holds I, Q, U, V"),
+    ({"curve": ["V"]}, "'curve' is not an option .* 'curves'")])
+def test_what_a_light_curve_cannot_draw_is_one_line(options, match):
+    with pytest.raises(SettingsError, match=match):
+        example(T=6).light_curve().plot(**options)
+
+
+@pytest.mark.parametrize(("peak", "unit", "drawn_peak"), [
+    (3e-8, "nJy", 30), (5e-4, "µJy", 500), (0.9, "mJy", 900), (2.5, "Jy", 2.5),
+    (999.2, "Jy", 999.2), (3e4, "kJy", 30), (2e8, "MJy", 200)])
+def test_labels_of_a_flux_density_are_numbers_from_1_to_999(peak, unit, drawn_peak):
+    data = spectrum(np.full((12, 3, 4), peak), sigma=1e-4 * peak)
+    figure = plot_figure(data, "I")
+    assert figure.axes[1].get_ylabel() == f"Stokes I ({unit})"
+    assert np.nanmedian(drawn(figure)) == pytest.approx(drawn_peak, rel=1e-3)
+
+
+@pytest.mark.parametrize(("distance", "label"), [
+    (5.0, r"$10^{9}$ K"), (0.01, r"$10^{6}$ K"), (1e-4, "K")])
+def test_labels_of_a_brightness_temperature_are_numbers_from_1_to_999(distance, label):
+    data = spectrum(np.full((12, 3, 4), 0.05), sigma=1e-5)
+    for plot, panel in (("I", 1), ("lightcurve", 0)):
+        figure = plot_figure(data, plot, flux_unit="K", stellar_radius=0.4,
+                             stellar_distance=distance)
+        assert figure.axes[panel].get_ylabel() == f"Stokes I ({label})"
+        assert 1 <= max(map(abs, figure.axes[panel].get_ylim())) < 1000
+
+
+def test_the_unit_is_that_of_what_is_shown():
+    """Not of what the data hold: a limit of 5 mJy on data of 2 Jy gives labels in mJy."""
+    data = spectrum(np.full((12, 3, 4), 2.0), sigma=1e-3)
+    figure = plot_figure(data, "V", colour_limit=["V=5mJy"])
+    assert figure.axes[1].get_ylabel() == "Stokes V (mJy)"
+    assert figure.axes[1].get_ylim() == pytest.approx((-5, 5))
+    curve = plot_curve(data, flux_range=["I=-3mJy", "I=3mJy"])
+    assert curve.axes[0].get_ylabel() == "Stokes I (mJy)"
+    assert curve.axes[0].get_ylim() == pytest.approx((-3, 3))
+    # Errors and marks are shown too.
+    marked = plot_curve(spectrum(np.full((12, 3, 4), 0.5), sigma=1e-3), mark_flux=["I=2Jy"])
+    assert marked.axes[0].get_ylabel() == "Stokes I (Jy)"
+
+
+@pytest.mark.parametrize(("limit", "noise"), [(500, 1.0), (500, 60.0), (5.5, 0.7), (0.03, 1e-6)])
+def test_ticks_of_a_log_scale_are_round_apart_and_mirrored(limit, noise):
+    norm = colour_norm((-limit, limit), is_signed=True, scale="log", power=0.5, noise=noise)
+    ticks = np.array(log_ticks(norm, 0.1))
+    assert 3 <= len(ticks) and ticks.max() <= limit
+    np.testing.assert_array_equal(ticks, -ticks[::-1])
+    assert np.diff(norm(ticks)).min() >= 0.1
+    assert all(f"{tick:e}"[0] in "125" for tick in ticks[ticks > 0])
+
+
+def windows(T=12):
+    """Return a spectrum of two windows of 8 channels of 1 MHz, 80 MHz apart, and its channels."""
+    data = example(T=T, F=16)
+    frequency = 550e6 + 1e6 * np.arange(16) + np.where(np.arange(16) < 8, 0, 80e6)
+    return data.replace(frequency=frequency, spectral_window=np.arange(16) // 8)
+
+
+def test_a_wide_gap_in_frequency_is_shortened_unless_to_scale_is_asked_for():
+    data = windows()
+    low, high = plot_figure(data, "I").axes[0].get_ylim()
+    assert (low, high) == pytest.approx((549.5, 549.5 + 16 * 1.06))
+    assert plot_figure(data, "I", frequency_gaps="scale").axes[0].get_ylim() == (549.5, 645.5)
+
+
+def test_a_cell_beside_a_shortened_gap_in_frequency_is_drawn_where_its_label_says():
+    data = windows()
+    figure = plot_figure(data, "V", flux_unit="mJy")
+    axes, image = figure.axes[0], images(figure)[0]
+    assert drawn(figure).shape == (17, 12) and np.isnan(drawn(figure)[8]).all()
+    figure.canvas.draw()
+    places = {float(label.get_text()): label.get_position()[1] for label in axes.get_yticklabels()}
+    assert min(places) < 558 and max(places) > 637 and len(places) >= 4
+    found = colours_at(figure, [65.0], list(places.values()))[0]
+    nearest = [int(np.argmin(abs(data.frequency / 1e6 - label - 1e-3))) for label in places]
+    expected = image.get_cmap()(image.norm(1e3 * data.values("V")[6, nearest]))
+    np.testing.assert_allclose(found, expected, atol=0.01)
+
+
+def test_a_narrow_gap_in_frequency_stays_to_scale():
+    data = example(F=30).select_channels(np.delete(np.arange(30), [10, 11]))
+    low, high = plot_figure(data, "I").axes[0].get_ylim()
+    assert (low, high) == (549.5, 579.5)
+
+
+def test_a_detection_over_a_gap_in_frequency_leaves_the_gap_open():
+    data = windows(T=60)
+    found = detections(data)
+    found["band_high"] = 640e6
+    box, = boxes(plot_figure(data, "V", detections=found))
+    up = [sorted([a[1], b[1]]) for a, b in box if a[1] != b[1]]
+    assert len(up) == 4
+    assert all(high <= 557.5 + 1e-6 or low >= 557.5 + 0.06 * 16 - 1e-6 for low, high in up)
+
+
+def test_a_spectrum_of_a_single_integration_breaks_its_frequency_axis_too():
+    figure = plot_figure(windows().select_times([5]), "V")
+    assert figure.axes[0].get_xlim() == pytest.approx((549.5, 549.5 + 16 * 1.06))
+    line = next(line for line in figure.axes[0].lines if line.get_marker() == "o")
+    assert line.get_xdata()[-1] == pytest.approx(549.5 + 16 * 1.06 - 0.5)
+
+
+def test_markers_of_many_channels_are_small():
+    sizes = []
+    for F in (16, 1000):
+        data = spectrum(np.ones((1, F, 4)), sigma=1.0)
+        line = next(line for line in plot_figure(data).axes[0].lines if line.get_marker() == "o")
+        sizes.append(line.get_markersize())
+    assert sizes[0] > 2 and sizes[1] < 1.5

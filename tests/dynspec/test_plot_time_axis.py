@@ -12,6 +12,7 @@ from visds.dynspec.plots.cells import (
     time_edges,
     visible,
 )
+from visds.dynspec.plots.ticks import choose_ticks, round_steps
 from visds.dynspec.plots.time_axis import TimeAxis, cell_widths
 
 
@@ -140,7 +141,7 @@ def test_a_spectrum_with_more_cells_than_pixels_is_summed_not_sampled():
     rng = np.random.default_rng(0)
     data = spectrum(rng.normal(size=(700, 90, 4)), sigma=0.01)
     small = rebin_channels(rebin_times(data, TimeAxis(data), width=1.0, resolution=50),
-                           height=0.5, resolution=50)
+                           length=90e6, height=0.5, resolution=50)
     assert small.flags.shape[:2] == (50, 23)
     assert small.count.sum() == data.count.sum()
     assert small.values("I")[0, 0] == pytest.approx(np.mean(data.values("I")[:14, :4]))
@@ -149,7 +150,7 @@ def test_a_spectrum_with_more_cells_than_pixels_is_summed_not_sampled():
 def test_a_spectrum_with_fewer_cells_than_pixels_is_left_alone():
     data = example()
     assert rebin_times(data, TimeAxis(data), width=6.0, resolution=200) is data
-    assert rebin_channels(data, height=2.0, resolution=200) is data
+    assert rebin_channels(data, length=4e6, height=2.0, resolution=200) is data
 
 
 def test_a_cell_alone_between_gaps_and_too_narrow_to_be_seen_is_widened_about_its_centre():
@@ -200,3 +201,35 @@ def test_a_narrow_panel_has_a_label_or_is_near_one_that_has(scans, most):
     has_label = [((times >= run.start) & (times <= run.stop)).any() for run in axis.runs]
     assert len(axis.runs) == scans
     assert np.convolve(has_label, np.ones(most, int), "valid").min() >= 1
+
+
+@pytest.mark.parametrize(("T", "scans", "gap"), [
+    (23, 3, 8000.0), (60, 2, 3000.0), (240, 20, 3000.0), (240, 40, 3010.0), (6, 6, 500.0)])
+@pytest.mark.parametrize("kind", ["ut", "elapsed"])
+def test_labels_of_one_axis_have_one_format(T, scans, gap, kind):
+    axis = TimeAxis(example(T=T, scans=tuple(range(scans)), gap=gap, start_mjd=59000.5012),
+                    kind=kind)
+    found = [label.split("\n")[0] for label in labels(axis)]
+    assert len({(label.count(":"), len(label.partition(".")[2])) for label in found}) == 1
+    assert len(set(found)) == len(found) > 1
+
+
+def test_the_first_label_of_elapsed_time_is_not_minus_zero():
+    for start in 59000.5 + np.linspace(0, 0.01, 20):
+        axis = TimeAxis(example(T=360, start_mjd=start), kind="elapsed")
+        assert not any(label.startswith("-") for label in labels(axis))
+
+
+def test_a_panel_too_narrow_for_a_label_is_not_searched_to_the_last_digit():
+    places = []
+
+    def place(value):
+        places.append(value)
+        return float(value)
+
+    _, chosen = choose_ticks(
+        [(0.0, 100.0), (100.0, 110.0), (110.0, 200.0)], round_steps(1e-6, 1e3), 20.0,
+        multiples=lambda step, low, high: np.arange(np.ceil(low / step), high / step + 1e-9) * step,
+        place=place)
+    assert [len(panel) for panel in chosen] == [6, 0, 5]
+    assert len(places) < 1000

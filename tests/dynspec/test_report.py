@@ -10,7 +10,8 @@ from spectra import spectrum
 
 from visds.core.errors import FormatError
 from visds.dynspec.imaginary_part import ImaginaryPart
-from visds.dynspec.report import scan_table, write_report
+from visds.dynspec.report import scan_table, variability_table, write_report
+from visds.dynspec.variability import statistics
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E"
@@ -48,7 +49,8 @@ def written(path, **changes):
     arguments = {
         "title": "AD Leonis", "summary": {"command": "visds-run obs.ms", "field": "0"},
         "pictures": {"Stokes I": picture},
-        "tables": {"Detections": Table({"time": [59000.123456789], "snr": [12.3456]})},
+        "tables": {"Detections": Table({"time": [59000.123456789], "snr": [12.3456]},
+                                       units={"time": "d"})},
         "flag_statistics": {"visibilities": 1234567, "used": 0.75, "measurement_set": 0.125},
         "health": {"I": ImaginaryPart(1.01, 900, 0.01, 0.05, 1),
                    "V": ImaginaryPart(2.0, 900, 0.1, 0.05, 1)}, "warnings": ["beware"],
@@ -100,6 +102,36 @@ def test_missing_values_and_empty_tables_are_said_in_words(tmp_path):
     assert "nan" not in page.text.lower()
 
 
+def test_a_table_that_there_is_none_of_leaves_its_note_alone(tmp_path):
+    page = written(tmp_path / "report.html", tables={"Matches": None},
+                   notes={"Matches": "no catalogue given."})
+    assert "no catalogue given." in page.text and "None." not in page.text
+
+
+def test_variability_is_told_from_stokes_v_in_three_digits_and_no_probability_is_zero(tmp_path):
+    truth = np.zeros((40, 2, 4))
+    truth[20:30, :, 0] = 50.0
+    table = statistics(spectrum(truth, sigma=0.1).light_curve())
+    shown = variability_table(table)
+    assert table.colnames[5] == "V" and "V (TraP)" in shown.colnames and "V" not in shown.colnames
+    page = written(tmp_path / "report.html", tables={"Variability": shown})
+    assert "< 1e-300" in page.text
+    eta = table["eta"][0]
+    assert eta > 1e4 and f"{eta:.0f}" in page.text and f"{eta:.1f}" not in page.text
+    assert f"{table['eta'][1]:.3g}" in page.text
+    assert f"{table['eta'][1]:.4g}" not in page.text
+
+
+def test_a_chance_probability_of_zero_is_that_of_a_match_at_the_same_place(tmp_path):
+    page = written(tmp_path / "report.html",
+                   tables={"Matches": Table({"chance_probability": [0.0, 1.23456e-7]})})
+    assert "1.23e-07" in page.text and "e-300" not in page.text
+
+
+def test_shares_of_visibilities_and_of_cells_are_told_apart(tmp_path):
+    assert "lost only where all its visibilities are" in written(tmp_path / "report.html").text
+
+
 def test_a_long_table_is_cut_and_says_so(tmp_path):
     page = written(tmp_path / "report.html", tables={"All": Table({"n": np.arange(1000)})})
     assert "The first 200 of 1000 rows." in page.text and "200" not in page.text.split("All")[0]
@@ -121,4 +153,4 @@ def test_the_table_of_scans_has_their_edges_and_the_share_of_good_cells():
     assert list(table["scan"]) == [7, 9]
     assert list(table["start UTC"]) == ["2020-05-31T11:59:55.000", "2020-05-31T12:01:25.000"]
     assert list(table["stop UTC"]) == ["2020-05-31T12:00:25.000", "2020-05-31T12:01:55.000"]
-    assert list(table["unflagged"]) == pytest.approx([100 * 2 / 3, 100])
+    assert list(table["unflagged cells"]) == pytest.approx([100 * 2 / 3, 100])

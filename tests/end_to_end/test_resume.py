@@ -1,6 +1,7 @@
 """The same command again goes on where the last run stopped, to the same products bit by bit."""
 
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -152,6 +153,56 @@ def test_products_of_another_measurement_set_are_replaced_by_a_fresh_start_only(
         assert visds(observation, again, *options) == 2
         assert "other.ms: give another -o, or --fresh" in capsys.readouterr().err
     assert visds(observation, again, "--fresh") == 0
+
+
+@pytest.mark.parametrize(("entry", "name", "value", "said"), [
+    ("scans", "SCAN", [59000.0, 59000.01], "whose scan SCAN began at 2020-05-31T00:00:00.000 UTC"),
+    ("spectral_windows", "0", [4e9, 4.5e9], "whose spectral window 0 is 4000 to 4500 MHz"),
+    ("fields", "target", [10.0, 20.0], "whose field target is at 00:40:00.000 +20:00:00.000")])
+def test_products_of_other_data_of_the_same_name_are_replaced_by_a_fresh_start_only(
+        observation, again, capsys, entry, name, value, said):
+    held = provenance(again)
+    first = next(iter(held["data"]["scans"]))
+    name = name.replace("SCAN", first)
+    assert name in held["data"][entry]
+    held["data"][entry][name] = value
+    (again / "provenance.json").write_text(json.dumps(held))
+    before = numbers(again)
+    for options in ((), ("--replace",)):
+        assert visds(observation, again, *options) == 2
+        error = capsys.readouterr().err
+        assert f"holds the products of other data called {observation.measurement_set}" in error
+        assert said.replace("SCAN", first) in error and "another -o, or --fresh" in error
+    assert numbers(again) == before
+
+
+def test_another_epoch_of_a_measurement_set_of_the_same_name_is_other_data(
+        simulated, observation, again, capsys):
+    later = simulated(scans=2, channels=16, noise="20mJy", sources=3, flares=True,
+                      start="2024-06-02T16:00:00")
+    assert later.measurement_set.name == observation.measurement_set.name
+    assert visds(later, again) == 2
+    assert "holds the products of other data called" in capsys.readouterr().err
+    assert visds(later, again, "--fresh") == 0
+
+
+@pytest.mark.parametrize("options", [("--scan", "2"), ("--time-offset", "-2.7255s")])
+def test_another_selection_of_the_same_data_is_the_next_run(observation, finished, again,
+                                                            options):
+    assert visds(observation, again, *options) == 0
+    assert visds(observation, again) == 0
+    assert numbers(again) == numbers(finished)
+
+
+def test_settings_that_differ_from_the_last_run_are_said_in_one_line(observation, again):
+    assert visds(observation, again) == 0
+    assert "settings that differ" not in (again / "log.txt").read_text()
+    assert visds(observation, again, "--time-bin", "2", "--stokes", "IV", "--stream",
+                 "--colour-limit", "5mJy", "V=1mJy") == 0
+    line, = [line for line in (again / "log.txt").read_text().splitlines()
+             if "settings that differ" in line]
+    assert line.endswith(f"from those of the last run in {again}: stokes none -> IV, time_bin "
+                         "none -> 2, colour_limit none -> 5mJy V=1mJy")
 
 
 @pytest.mark.parametrize("options", [

@@ -320,7 +320,7 @@ class DynamicSpectrum(Record):
             * figure: picture_width, picture_height, picture_resolution, label_size,
               tick_rotation, plot_title
             * units: flux_unit, stellar_radius, stellar_distance
-            * time axis: time_axis, time_unit, gaps, scan_edges
+            * axes: time_axis, time_unit, gaps, frequency_gaps, scan_edges
             * colours: colour_scale, colour_power, colour_limit, colour_map, interpolation
             * V: invert_v, expected_sign, sign_tolerance
             * masks: mask_above

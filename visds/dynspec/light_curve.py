@@ -1,7 +1,7 @@
 """The light curve: a dynamic spectrum averaged over a band."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from astropy.table import Table
@@ -105,3 +105,33 @@ class LightCurve(Record):
         table["covariance"].unit = "Jy2"
         table.meta["band_Hz"] = list(self.band)
         return table
+
+    def plot(self, *, detections: Any = None, **options: Any) -> Any:
+        """Return the matplotlib figure of the light curve; a notebook shows it by itself.
+
+        A panel for each polarization, as `visds-plot` draws it, without bins: the integrations are
+        those of the light curve.
+
+        Parameters
+        ----------
+        detections : astropy Table, optional
+            To be shaded and numbered in the panel of their polarization.
+        **options
+            Those of `DynamicSpectrum.plot` that concern light curves.
+
+            * figure: picture_width, picture_height, picture_resolution, label_size,
+              tick_rotation, plot_title
+            * units: flux_unit, stellar_radius, stellar_distance
+            * time axis: time_axis, time_unit, gaps, scan_edges
+            * light curve: curves, flux_range, colour_by_polarization, invert_v
+            * marks: mark_time, mark_flux, mark_detections
+
+        Raises
+        ------
+        SettingsError
+            If the light curve does not hold what is to be drawn, or for an option that cannot be
+            used.
+        """
+        from visds.dynspec.plots.draw import curve_figure
+
+        return curve_figure(self, detections=detections, **options)

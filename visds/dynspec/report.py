@@ -4,7 +4,7 @@ import base64
 import html
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from visds.dynspec.universal_time import date_and_time
 MOST_ROWS = 200
 _PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg",
              ".svg": "image/svg+xml"}
+_TAILS = ("probability", "false_alarm_probability")
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -66,7 +67,7 @@ summary { cursor: pointer; }
 
 def write_report(path: str | os.PathLike, *, title: str, summary: Mapping[str, str],
                  pictures: Mapping[str, str | os.PathLike] | None = None,
-                 tables: Mapping[str, Table] | None = None,
+                 tables: Mapping[str, Table | None] | None = None,
                  flag_statistics: Mapping[str, float] | None = None,
                  health: Mapping[str, ImaginaryPart] | None = None,
                  warnings: Sequence[str] = (), settings_text: str = "",
@@ -86,7 +87,8 @@ def write_report(path: str | os.PathLike, *, title: str, summary: Mapping[str, s
     pictures : dict
         Caption to file (png, jpg or svg), in order.
     tables : dict
-        Heading to table, in order; of long ones the first 200 rows are shown.
+        Heading to table, in order; of long ones the first 200 rows are shown. None where there is
+        none to show, and the note says why.
     flag_statistics : dict
         Reason (a flag's name or other words) to fraction (0 to 1) of the visibilities; the key
         ``visibilities`` holds their number.
@@ -113,7 +115,8 @@ def write_report(path: str | os.PathLike, *, title: str, summary: Mapping[str, s
         parts += [_figure(caption, Path(file), notes.get(caption, ""))
                   for caption, file in pictures.items()]
     for heading, table in (tables or {}).items():
-        parts += [f"<h2>{_escape(heading)}</h2>", _note(notes.get(heading, "")), _table(table)]
+        parts += [f"<h2>{_escape(heading)}</h2>", _note(notes.get(heading, "")),
+                  "" if table is None else _table(table)]
     if health:
         parts += ["<h2>Health of the data</h2>", _health(health)]
     if flag_statistics:
@@ -131,7 +134,10 @@ def write_report(path: str | os.PathLike, *, title: str, summary: Mapping[str, s
 
 
 def scan_table(spectrum: DynamicSpectrum) -> Table:
-    """Return a row per scan: number, UTC of its edges, integrations, share of unflagged cells."""
+    """Return a row per scan: number, UTC of its edges, integrations, share of unflagged cells.
+
+    A cell is one integration and channel, of Stokes I or of the first polarization there is.
+    """
     rows = []
     half = spectrum.integration / 86400 / 2
     used = np.isfinite(spectrum.flux_density[..., 0])
@@ -143,10 +149,30 @@ def scan_table(spectrum: DynamicSpectrum) -> Table:
                      float(np.median(spectrum.integration[chosen])),
                      100 * float(used[chosen].mean())))
     table = Table(rows=rows, names=("scan", "start UTC", "stop UTC", "integrations", "integration",
-                                    "unflagged"))
-    for name, unit in (("integration", "s"), ("unflagged", "%")):
+                                    "unflagged cells"))
+    for name, unit in (("integration", "s"), ("unflagged cells", "%")):
         table[name].unit = unit
     return table
+
+
+def variability_table(statistics: Table) -> Table:
+    """Return what the report shows of `visds.dynspec.variability.statistics`.
+
+    The V of the Transients Pipeline is called so, beside Stokes V; ratios have three digits.
+    """
+    table = statistics[["polarization", "number", "mean", "mean_error", "eta", "V", "probability",
+                        "eta_imaginary"]]
+    for name in ("eta", "V", "eta_imaginary"):
+        table[name] = [_rounded(value, 3) for value in table[name]]
+    table.rename_column("V", "V (TraP)")
+    return table
+
+
+def _rounded(value: float, digits: int) -> float:
+    """Return a number rounded to so many digits, or to a whole number if that is more."""
+    if not math.isfinite(value) or value == 0:
+        return float(value)
+    return round(float(value), max(digits - 1 - math.floor(math.log10(abs(value))), 0))
 
 
 def _escape(text: object) -> str:
@@ -193,7 +219,8 @@ def _table(table: Table) -> str:
         unit = f' <span class="unit">({_escape(column.unit)})</span>' if column.unit else ""
         is_number = column.dtype.kind in "iuf"
         heads.append((f"{_escape(name)}{unit}", is_number))
-        columns.append((_texts(column[:MOST_ROWS]), is_number))
+        columns.append(([_text(value, name, str(column.unit)) for value in column[:MOST_ROWS]],
+                        is_number))
     head = "".join(f"<th{_number(is_number)}>{text}</th>" for text, is_number in heads)
     rows = "\n".join(
         "<tr>" + "".join(f"<td{_number(is_number)}>{_escape(texts[row])}</td>"
@@ -208,20 +235,25 @@ def _number(is_number: bool) -> str:
     return ' class="number"' if is_number else ""
 
 
-def _texts(column: Iterable) -> list[str]:
-    return [_text(value) for value in column]
+def _text(value: Any, name: str, unit: str) -> str:
+    """Return a table's value: days to a tenth of a second, other numbers to five digits.
 
-
-def _text(value: Any) -> str:
-    """Return a table's value: days to a tenth of a second, other numbers to five digits."""
+    Probabilities have three; that of a tail is zero only by underflow.
+    """
     if value is np.ma.masked:
         return ""
     if isinstance(value, (float, np.floating)):
         if not math.isfinite(value):
             return "–" if math.isnan(value) else "∞" if value > 0 else "−∞"
-        if abs(value) >= 1e4 and value != round(value):
+        if name in _TAILS and value == 0:
+            return "< 1e-300"
+        if name.endswith("probability"):
+            return f"{value:.3g}"
+        if unit == "d":
             return f"{value:.6f}"
-        return f"{value:.5g}" if abs(value) < 1e5 else f"{value:.10g}"
+        if abs(value) >= 1e4:
+            return f"{value:.0f}" if abs(value) < 1e15 else f"{value:.5g}"
+        return f"{value:.5g}"
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return str(value)
@@ -257,7 +289,10 @@ def _flags(statistics: Mapping[str, float]) -> str:
     rows = "\n".join(
         f'<tr><td>{_escape(_reason(reason))}</td><td class="number">{_share(reason, value)}</td>'
         "</tr>" for reason, value in statistics.items())
-    return ('<div class="wide"><table>\n<thead><tr><th>reason</th>'
+    return (_note("A visibility is one baseline, integration, channel and correlation; one left "
+                  "out for two reasons counts for both. The table of scans counts cells, each the "
+                  "mean over all baselines: a cell is lost only where all its visibilities are.")
+            + '<div class="wide"><table>\n<thead><tr><th>reason</th>'
             '<th class="number">visibilities</th></tr></thead>\n<tbody>\n'
             f"{rows}\n</tbody>\n</table></div>")
 

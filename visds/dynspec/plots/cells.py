@@ -25,14 +25,14 @@ def rebin_times(spectrum: DynamicSpectrum, time_axis: TimeAxis, *, width: float,
     return spectrum.rebin(time=times) if times > 1 else spectrum
 
 
-def rebin_channels(spectrum: DynamicSpectrum, *, height: float,
+def rebin_channels(spectrum: DynamicSpectrum, *, length: float, height: float,
                    resolution: int) -> DynamicSpectrum:
     """Return the spectrum in channels of at least a pixel, by weighted sums.
 
-    `height` of the picture in inches, `resolution` in pixels per inch.
+    `length` of the frequency axis in Hz, shortened gaps as they are drawn, `height` of the picture
+    in inches, `resolution` in pixels per inch.
     """
-    low, high = frequency_edges(spectrum)
-    hertz = (high[-1] - low[0]) / (height * resolution)
+    hertz = length / (height * resolution)
     channels = int(np.ceil(hertz / np.median(spectrum.channel_width) - 0.01))
     return spectrum.rebin(channel=channels) if channels > 1 else spectrum
 
@@ -61,12 +61,6 @@ def frequency_edges(spectrum: DynamicSpectrum) -> Edges:
     """Return lowest and highest edge in Hz of every channel (F)."""
     half = spectrum.channel_width / 2
     return _closed(spectrum.frequency - half, spectrum.frequency + half)
-
-
-def frequency_gaps(spectrum: DynamicSpectrum) -> list[tuple[float, float]]:
-    """Return the two sides in Hz of every gap between channels."""
-    low, high = frequency_edges(spectrum)
-    return [(float(a), float(b)) for a, b in zip(high[:-1], low[1:], strict=True) if b > a]
 
 
 def draw_cells(axes: Axes, x: Edges, y: Edges, values: np.ndarray, *, colour_map: Colormap,

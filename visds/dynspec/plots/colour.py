@@ -72,6 +72,24 @@ def colour_norm(limits: tuple[float, float], *, is_signed: bool, scale: str, pow
     return colors.PowerNorm(power, vmin=low, vmax=high)
 
 
+def log_ticks(norm: colors.SymLogNorm, least: float) -> list[float]:
+    """Return round values to label on a bar of a log scale, mirrored where it has two signs.
+
+    Zero, powers of ten, and 2 and 5 times these where there is room, are `least` apart as
+    fractions of the bar.
+    """
+    powers = 10.0 ** np.arange(np.floor(np.log10(norm.linthresh)), np.log10(norm.vmax) + 1e-9)
+    middle = float(norm(0.0))
+    taken, kept = [middle], []
+    for times in (1.0, 5.0, 2.0):
+        for value in times * powers[::-1]:
+            place = float(norm(value))
+            if value <= norm.vmax * (1 + 1e-9) and min(abs(place - t) for t in taken) >= least:
+                taken.append(place)
+                kept.append(float(value))
+    return sorted([0.0, *kept, *([-value for value in kept] if norm.vmin < 0 else [])])
+
+
 def extension(values: np.ndarray, limits: tuple[float, float]) -> str:
     """Return which ends of a colour bar get an arrow because values lie beyond."""
     values = values[np.isfinite(values)]

@@ -7,10 +7,13 @@ from typing import Any
 
 from astropy.table import Table
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from visds.core.errors import SettingsError
 from visds.core.files import make_folder
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+from visds.dynspec.light_curve import LightCurve
+from visds.dynspec.plots.curve_band import CurveBand
 from visds.dynspec.plots.dynamic_spectrum import draw_dynamic_spectrum
 from visds.dynspec.plots.figure import (
     LEGEND,
@@ -35,6 +38,20 @@ def plot_figure(spectrum: DynamicSpectrum, plot: str = "I", *, detections: Table
     name = plot if plot in OTHER_PLOTS else quantity(plot).name
     settings = plot_settings(**options)
     return _figure(picture(spectrum, (name,), settings), name, settings, detections)
+
+
+def curve_figure(light_curve: LightCurve, *, detections: Table | None = None,
+                 **options: Any) -> Figure:
+    """Return the figure of a light curve; see `LightCurve.plot`."""
+    settings = plot_settings(**{"curve_bin": "none"} | options)
+    if settings.curve_bin != "none":
+        raise SettingsError("curve_bin: a light curve holds no sums that could be binned; rebin "
+                            "its dynamic spectrum")
+    if not len(light_curve.time):
+        raise SettingsError("the light curve has no integration to draw")
+    band = CurveBand(light_curve)
+    with picture_style(settings.points):
+        return _curves_figure(band, _curves(band, settings), settings, detections, _title(band))
 
 
 def available_plots(spectrum: DynamicSpectrum) -> tuple[str, ...]:
@@ -107,7 +124,7 @@ def _figure(pictured: Pictured, plot: str, settings: PlotSettings,
     with picture_style(settings.points):
         if plot == "lightcurve" or (channels == 1 and len(band.time) > 1):
             drawn = _curves(band, settings) if plot in OTHER_PLOTS else [quantity(plot)]
-            return _curves_figure(pictured, drawn, settings, detections)
+            return _curves_figure(band, drawn, settings, detections, _title(pictured.columns))
         if plot == "overview":
             return _overview_figure(pictured, settings, detections)
         return _spectrum_figure(pictured, quantity(plot), settings, detections)
@@ -121,30 +138,31 @@ def _spectrum_figure(pictured: Pictured, drawn: Quantity, settings: PlotSettings
         figure, panels = _panels(settings, [1.0], height, None, has_bars=[False])
         draw_single_integration(panels[0], spectrum, drawn, settings)
         panels = fit_margins(panels, settings.points)
-        _write_title(figure, panels[0], spectrum, settings, [])
+        _write_title(figure, panels[0], _title(spectrum), settings, [])
         return figure
     axis = time_axis(pictured.band, settings)
     figure, panels = _panels(settings, [1.0], height, axis, has_bars=[True])
     legend = draw_dynamic_spectrum(panels[0], spectrum, drawn, axis, settings, detections)
     panels = fit_margins(panels, settings.points)
     label_times(panels, axis, settings)
-    _write_title(figure, panels[0], spectrum, settings, legend)
+    _write_title(figure, panels[0], _title(spectrum), settings, legend)
     return figure
 
 
-def _curves_figure(pictured: Pictured, drawn: list[Quantity], settings: PlotSettings,
-                   detections: Table | None) -> Figure:
-    band = pictured.band
+def _curves_figure(band: DynamicSpectrum | CurveBand, drawn: list[Quantity],
+                   settings: PlotSettings, detections: Table | None, title: list[str]) -> Figure:
     each = 1.5 if settings.picture_width >= 5 else 1.2
     height = settings.picture_height or each * (len(drawn) + 0.35)
     axis = time_axis(band, settings)
     figure, panels = _panels(settings, [1.0] * len(drawn), height, axis, has_bars=[
         has_bar(one, band.polarizations, settings) for one in drawn])
+    legend = []
     for number, (panel, one) in enumerate(zip(panels, drawn, strict=True)):
-        draw_light_curve(panel, band, one, axis, settings, detections, is_top=number == 0)
+        legend += draw_light_curve(panel, band, one, axis, settings, detections,
+                                   is_top=number == 0)
     panels = fit_margins(panels, settings.points)
     label_times(panels, axis, settings, has_points=True)
-    _write_title(figure, panels[0], pictured.columns, settings, [])
+    _write_title(figure, panels[0], title, settings, legend)
     return figure
 
 
@@ -159,20 +177,19 @@ def _overview_figure(pictured: Pictured, settings: PlotSettings,
     axis = time_axis(band, settings)
     figure, panels = _panels(settings, parts, height, axis, has_bars=[True] * len(pictures) + [
         has_bar(one, band.polarizations, settings) for one in curves])
-    legend = {}
+    legend = []
     for number, one in enumerate(pictures):
-        for patch in draw_dynamic_spectrum(panels[number], pictured.columns, one, axis, settings,
-                                           detections, is_top=number == 0):
-            legend.setdefault(patch.get_label(), patch)
+        legend += draw_dynamic_spectrum(panels[number], pictured.columns, one, axis, settings,
+                                        detections, is_top=number == 0)
     for panel, one in zip(panels[len(pictures):], curves, strict=True):
-        draw_light_curve(panel, band, one, axis, settings, detections, is_top=False)
+        legend += draw_light_curve(panel, band, one, axis, settings, detections, is_top=False)
     panels = fit_margins(panels, settings.points)
     label_times(panels, axis, settings, has_points=True)
-    _write_title(figure, panels[0], pictured.columns, settings, list(legend.values()))
+    _write_title(figure, panels[0], _title(pictured.columns), settings, legend)
     return figure
 
 
-def _curves(band: DynamicSpectrum, settings: PlotSettings) -> list[Quantity]:
+def _curves(band: DynamicSpectrum | CurveBand, settings: PlotSettings) -> list[Quantity]:
     names = settings.curves or [name for name in ("I", "V") if name in band.polarizations] \
         or band.polarizations[:1]
     curves = [quantity(name) for name in names]
@@ -200,25 +217,48 @@ def _panels(settings: PlotSettings, parts: list[float], height: float,
                           space=space, has_bars=has_bars)
 
 
-def _write_title(figure: Figure, panel: Panel, spectrum: DynamicSpectrum,
-                 settings: PlotSettings, legend: list) -> None:
-    """Write target, telescope and band above the panel, and the legend at its right."""
+def _write_title(figure: Figure, panel: Panel, words: Sequence[str], settings: PlotSettings,
+                 legend: list[Patch]) -> None:
+    """Write the title's words, or the user's, above the panel, and the legend at its right.
+
+    Where there is no room for both, the legend is a column down to the panel, and the title loses
+    what it says last.
+    """
     line = settings.points * LINE
     width, height = figure.get_size_inches()
     box = panel.axes.get_position()
     above = box.y1 + 1.25 * line / height
-    figure.text(box.x0, above, settings.plot_title or _title(spectrum), ha="left", va="bottom")
-    if legend:
-        figure.legend(handles=legend, loc="lower right", ncols=len(legend), **LEGEND,
-                      bbox_to_anchor=(1 - 0.3 * line / width, above - 0.35 * line / height))
+    words = [settings.plot_title] if settings.plot_title else list(words)
+    title = figure.text(box.x0, above, ", ".join(words), ha="left", va="bottom")
+    handles = list({patch.get_label(): patch for patch in legend}.values())
+    if not handles:
+        return
+    style = {"handles": handles, "loc": "lower right", **LEGEND}
+    right = 1 - 0.3 * line / width
+    drawn = figure.legend(ncols=len(handles), **style,
+                          bbox_to_anchor=(right, above - 0.35 * line / height))
+
+    def has_room() -> bool:
+        written, legend_box = title.get_window_extent(), drawn.get_window_extent()
+        return (written.x1 + 0.5 * line * figure.dpi < legend_box.x0
+                or written.y0 + 0.1 * line * figure.dpi > legend_box.y1)
+
+    if not has_room():
+        drawn.remove()
+        drawn = figure.legend(ncols=1, labelspacing=0.1, **style,
+                              bbox_to_anchor=(right, box.y1 + 0.28 * line / height))
+    while len(words) > 1 and not has_room():
+        words.pop()
+        title.set_text(", ".join(words))
 
 
-def _title(spectrum: DynamicSpectrum) -> str:
+def _title(spectrum: DynamicSpectrum | CurveBand) -> list[str]:
+    """Return target, telescope and band, as far as they are known."""
     low = (spectrum.frequency - spectrum.channel_width / 2).min() / 1e6
     high = (spectrum.frequency + spectrum.channel_width / 2).max() / 1e6
     words = [str(spectrum.meta[key]) for key in ("target", "telescope") if spectrum.meta.get(key)]
-    return ", ".join([*words, f"{low:.5g}–{high:.5g} MHz"])
+    return [*words, f"{low:.5g}–{high:.5g} MHz"]
 
 
-__all__ = ["PlotSettings", "available_plots", "draw_plot", "draw_products", "picture",
-           "plot_figure", "plot_settings"]
+__all__ = ["PlotSettings", "available_plots", "curve_figure", "draw_plot", "draw_products",
+           "picture", "plot_figure", "plot_settings"]

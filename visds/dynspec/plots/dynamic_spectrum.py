@@ -22,9 +22,11 @@ from visds.dynspec.plots.colour import (
     colour_norm,
     extension,
     fraction_limit,
+    log_ticks,
     robust_limits,
 )
-from visds.dynspec.plots.figure import LEGEND, Panel
+from visds.dynspec.plots.figure import Panel
+from visds.dynspec.plots.frequency_axis import FrequencyAxis
 from visds.dynspec.plots.levels import Level
 from visds.dynspec.plots.marks import (
     mark_frequency_gaps,
@@ -34,7 +36,7 @@ from visds.dynspec.plots.marks import (
     mark_times,
     outline_detections,
 )
-from visds.dynspec.plots.quantity import Quantity, Unit, check_held, drawing_unit
+from visds.dynspec.plots.quantity import Quantity, Unit, base_unit, check_held
 from visds.dynspec.plots.settings import PlotSettings
 from visds.dynspec.plots.time_axis import TimeAxis
 
@@ -58,21 +60,23 @@ def draw_dynamic_spectrum(panel: Panel, spectrum: DynamicSpectrum, quantity: Qua
     spectrum = spectrum.select_polarizations(quantity.needed)
     resolution = settings.picture_resolution
     spectrum = rebin_times(spectrum, time_axis, width=panel.width, resolution=resolution)
-    spectrum = rebin_channels(spectrum, height=panel.height, resolution=resolution)
+    frequency_axis = FrequencyAxis(spectrum, compress=settings.frequency_gaps == "compressed")
+    spectrum = rebin_channels(spectrum, length=frequency_axis.length, height=panel.height,
+                              resolution=resolution)
     spectrum = spectrum.select_times(np.argsort(spectrum.time, kind="stable"))
     values = quantity.values(spectrum)
-    unit = unit_of(quantity, spectrum, values, settings)
     flagged = flagged_cells(quantity, spectrum)
+    base = unit_of(quantity, spectrum, settings)
+    limits = _limits(quantity, values * base.factor, base, settings)
+    unit = base.scaled(max(map(abs, limits)), settings.flux_unit)
+    limits = tuple(limit * unit.per_base for limit in limits)
     values = values * unit.factor
-    limits = _limits(quantity, values, unit, settings)
     norm = colour_norm(limits, is_signed=quantity.is_signed, scale=settings.colour_scale,
                        power=settings.colour_power, noise=_noise(quantity, spectrum, unit))
-    scale, frequency_unit = frequency_scale(spectrum)
     pixel = time_axis.length / (panel.width * resolution)
     # Two pixels, so that a scan that short is seen in a copy of less resolution too.
     x = visible(time_edges(spectrum, time_axis), 2 * pixel)
-    low, high = frequency_edges(spectrum)
-    y = low / scale, high / scale
+    y = tuple(frequency_axis.place(edges) for edges in frequency_edges(spectrum))
     cells = draw_cells(axes, x, y, values, colour_map=colour_map(quantity, settings.colour_map),
                        norm=norm, interpolation=settings.interpolation)
     shades = {}
@@ -82,45 +86,44 @@ def draw_dynamic_spectrum(panel: Panel, spectrum: DynamicSpectrum, quantity: Qua
     faint = np.isnan(values) & ~flagged
     if quantity.kind == "fraction" and faint.any():
         shades[NOT_GIVEN] = faint
-        patch = Patch(facecolor=NOT_GIVEN, edgecolor="#999999", linewidth=0.4, label="I < 5σ")
-        if is_top:
-            legend.append(patch)
-        else:
-            # Below the colour bar and its last number, where the curves leave room.
-            panel.bar.legend(handles=[patch], **LEGEND, loc="upper left", bbox_to_anchor=(0, -0.07))
+        legend.append(faint_patch())
     if shades:
         shade_cells(axes, x, y, shades)
-    axes.set_ylim(y[0][0], y[1][-1])
-    axes.set_ylabel(f"Frequency ({frequency_unit})")
+    axes.set_ylim(*frequency_axis.ends)
+    axes.set_ylabel(frequency_axis.label)
+    if frequency_axis.breaks:
+        axes.set_yticks(*frequency_axis.ticks(panel.height, settings.points / 72))
     ends = float(norm.vmin), float(norm.vmax)
     bar = axes.figure.colorbar(cells, cax=panel.bar, extend=extension(values, ends))
+    if settings.colour_scale == "log":
+        bar.set_ticks(log_ticks(norm, 1.2 * settings.points / 72 / panel.height))
+        bar.ax.yaxis.set_major_formatter("{x:g}")
+        bar.minorticks_off()
     bar.set_label(f"{quantity.label} ({unit.label})" if unit.label else quantity.label)
     bar.outline.set_linewidth(0.6)
     if settings.invert_v and quantity.polarization == "V" and quantity.is_signed:
         panel.bar.invert_yaxis()
     mark_gaps(axes, time_axis, is_picture=True)
     mark_missing(axes, time_axis, x)
-    mark_frequency_gaps(axes, spectrum, scale)
+    mark_frequency_gaps(axes, frequency_axis)
     mark_scans(panel, time_axis, settings, is_picture=True, is_top=is_top)
     mark_times(axes, time_axis, settings.mark_time)
     if detections is not None and settings.mark_detections:
-        outline_detections(axes, time_axis, detections, quantity.polarization, scale,
+        outline_detections(panel, time_axis, frequency_axis, detections, quantity.polarization,
                            settings.points)
     return legend
 
 
-def frequency_scale(spectrum: DynamicSpectrum) -> tuple[float, str]:
-    """Return the unit of a frequency axis in Hz and its name."""
-    return (1e9, "GHz") if spectrum.frequency[-1] >= 3e9 else (1e6, "MHz")
+def faint_patch() -> Patch:
+    """Return what a legend has for cells and points where a fraction is not given."""
+    return Patch(facecolor=NOT_GIVEN, edgecolor="#999999", linewidth=0.4, label="I < 5σ")
 
 
-def unit_of(quantity: Quantity, spectrum: DynamicSpectrum, values: np.ndarray,
-            settings: PlotSettings) -> Unit:
-    """Return the unit for drawing values (T,F) in Jy of a quantity."""
-    peak = max(np.abs(robust_limits(values, is_signed=quantity.is_signed)))
-    return drawing_unit(quantity, peak, flux_unit=settings.flux_unit,
-                        frequency=spectrum.frequency, radius_solar=settings.stellar_radius,
-                        distance_pc=settings.stellar_distance)
+def unit_of(quantity: Quantity, spectrum: DynamicSpectrum, settings: PlotSettings) -> Unit:
+    """Return the unit, without a prefix, for drawing a quantity of a spectrum."""
+    return base_unit(quantity, flux_unit=settings.flux_unit, frequency=spectrum.frequency,
+                     radius_solar=settings.stellar_radius,
+                     distance_pc=settings.stellar_distance)
 
 
 def flagged_cells(quantity: Quantity, spectrum: DynamicSpectrum) -> np.ndarray:
@@ -175,10 +178,9 @@ def _masked(spectrum: DynamicSpectrum, quantity: Quantity,
         words.append("V < 0" if settings.expected_sign > 0 else "V > 0")
     level = chosen_level(settings.mask_above, quantity)
     if level is not None:
-        values = quantity.values(spectrum)
-        unit = unit_of(quantity, spectrum, values, settings)
-        beyond = np.abs(values * unit.factor) > unit.convert(level)
-        hidden |= beyond
+        base = unit_of(quantity, spectrum, settings)
+        unit = base.scaled(base.convert(level), settings.flux_unit)
+        hidden |= np.abs(quantity.values(spectrum) * unit.factor) > unit.convert(level)
         words.append(f"|{quantity.name}| > {unit.convert(level):.4g} {unit.label}")
     if not hidden.any():
         return spectrum, []

@@ -6,18 +6,20 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 from matplotlib.colors import Normalize
+from matplotlib.patches import Patch
 
 from visds.core.errors import SettingsError
 from visds.core.quantities import Bin
 from visds.dynspec import binning
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
-from visds.dynspec.plots.cells import frequency_edges
 from visds.dynspec.plots.colour import NOT_GIVEN, colour_map, extension, fraction_limit
-from visds.dynspec.plots.dynamic_spectrum import frequency_scale, unit_of
+from visds.dynspec.plots.dynamic_spectrum import faint_patch, unit_of
 from visds.dynspec.plots.figure import Panel
+from visds.dynspec.plots.frequency_axis import FrequencyAxis
 from visds.dynspec.plots.marks import (
     duration_text,
     is_found_in,
+    mark_frequency_gaps,
     mark_gaps,
     mark_scans,
     mark_times,
@@ -34,12 +36,12 @@ POINTS_PER_INCH = 40
 
 def draw_light_curve(panel: Panel, band: DynamicSpectrum, quantity: Quantity,
                      time_axis: TimeAxis, settings: PlotSettings,
-                     detections: Table | None = None, *, is_top: bool = True) -> None:
+                     detections: Table | None = None, *, is_top: bool = True) -> list[Patch]:
     """Draw the light curve of a quantity of a spectrum of one channel, the `band`, in time order.
 
-    The points are coloured by V/I if the panel has a colour bar. Where they are too many for the
-    paper or their S/N is poor, wider bins are drawn over the faint unbinned points, and the label
-    says so.
+    Return what a legend has to explain. The points are coloured by V/I if the panel has a colour
+    bar. Where they are too many for the paper or their S/N is poor, wider bins are drawn over the
+    faint unbinned points, and the label says so.
 
     Raises
     ------
@@ -51,28 +53,32 @@ def draw_light_curve(panel: Panel, band: DynamicSpectrum, quantity: Quantity,
     needed = (*quantity.needed, "V") if by_polarization else quantity.needed
     band = band.select_polarizations(needed)
     values = quantity.values(band)
-    unit = unit_of(quantity, band, values, settings)
+    base = unit_of(quantity, band, settings)
     is_empty = not np.isfinite(values).any()
     wide = None if is_empty else _curve_bin(quantity, band, panel.width, settings.curve_bin)
-    extent = [_extent(quantity, band, unit)]
+    fine, extent = band, [_extent(quantity, band, base)]
     words = "no unflagged data" if is_empty else ""
     if wide is not None:
-        axes.plot(_places(band, time_axis), (values * unit.factor)[:, 0], linestyle="none",
-                  marker=".", markersize=1.5, color="#b0b0b0", zorder=1.5, rasterized=True)
-        fine = duration_text(float(np.median(band.integration)))
         band = band.sum_times(wide)
-        words = f"{duration_text(float(np.median(band.integration)))} bins (dots: {fine})"
-        extent.append(_extent(quantity, band, unit))
+        words = (f"{duration_text(float(np.median(band.integration)))} bins "
+                 f"(dots: {duration_text(float(np.median(fine.integration)))})")
+        extent.append(_extent(quantity, band, base))
     numbered = (detections is not None and settings.mark_detections
                 and any(is_found_in(search, quantity.polarization)
                         for search in detections["polarization"]))
-    _finish(panel, quantity, unit, np.concatenate(extent), words, settings, numbered=numbered)
-    _draw_points(panel, quantity, band, time_axis, unit, by_polarization=by_polarization)
+    unit = _finish(panel, quantity, base, np.concatenate(extent), words, settings,
+                   numbered=numbered)
+    if wide is not None:
+        axes.plot(_places(fine, time_axis), (values * unit.factor)[:, 0], linestyle="none",
+                  marker=".", markersize=1.5, color="#b0b0b0", zorder=1.5, rasterized=True)
+    has_faint = _draw_points(panel, quantity, band, time_axis, unit,
+                             by_polarization=by_polarization)
     mark_gaps(axes, time_axis, is_picture=False)
     mark_scans(panel, time_axis, settings, is_picture=False, is_top=is_top)
     mark_times(axes, time_axis, settings.mark_time)
     if numbered:
         span_detections(axes, time_axis, detections, quantity.polarization, settings.points)
+    return [faint_patch()] if has_faint else []
 
 
 def has_bar(quantity: Quantity, polarizations: Sequence[str], settings: PlotSettings) -> bool:
@@ -90,18 +96,23 @@ def draw_single_integration(panel: Panel, spectrum: DynamicSpectrum, quantity: Q
         If the spectrum does not hold the quantity.
     """
     axes = panel.axes
-    values = quantity.values(spectrum)
-    unit = unit_of(quantity, spectrum, values, settings)
-    scale, name = frequency_scale(spectrum)
-    low, high = frequency_edges(spectrum)
-    colour = COLOURS[quantity.polarization]
+    base = unit_of(quantity, spectrum, settings)
+    frequency_axis = FrequencyAxis(spectrum,
+                                   compress=settings.frequency_gaps == "compressed")
+    unit = _finish(panel, quantity, base, _extent(quantity, spectrum, base), "", settings)
+    values = (quantity.values(spectrum) * unit.factor)[0]
+    place, colour = frequency_axis.place(spectrum.frequency), COLOURS[quantity.polarization]
     errors = errors_of(quantity, spectrum)
-    axes.errorbar(spectrum.frequency / scale, (values * unit.factor)[0],
-                  None if errors is None else (errors * unit.factor)[0], linestyle="none",
-                  marker="o", markersize=2.5, elinewidth=0.6, color=colour)
-    axes.set_xlim(low[0] / scale, high[-1] / scale)
-    axes.set_xlabel(f"Frequency ({name})")
-    _finish(panel, quantity, unit, _extent(quantity, spectrum, unit), "", settings)
+    if errors is not None:
+        errors = (errors * unit.factor)[0]
+        axes.errorbar(place, values, errors, linestyle="none", elinewidth=0.5, color=colour)
+    axes.plot(place, values, linestyle="none", marker="o", markeredgewidth=0, color=colour,
+              markersize=_marker_size(panel, len(place), errors))
+    axes.set_xlim(*frequency_axis.ends)
+    axes.set_xlabel(frequency_axis.label)
+    if frequency_axis.breaks:
+        axes.set_xticks(*frequency_axis.ticks(panel.width, 4.5 * settings.points / 72))
+    mark_frequency_gaps(axes, frequency_axis, is_vertical=True)
 
 
 def errors_of(quantity: Quantity, spectrum: DynamicSpectrum) -> np.ndarray | None:
@@ -172,26 +183,23 @@ def _places(band: DynamicSpectrum, time_axis: TimeAxis) -> np.ndarray:
 
 
 def _draw_points(panel: Panel, quantity: Quantity, band: DynamicSpectrum, time_axis: TimeAxis,
-                 unit: Unit, *, by_polarization: bool) -> None:
+                 unit: Unit, *, by_polarization: bool) -> bool:
+    """Draw the points with their errors; return whether some are grey for their faint I."""
     axes = panel.axes
     place, colour = _places(band, time_axis), COLOURS[quantity.polarization]
     values = (quantity.values(band) * unit.factor)[:, 0]
     errors = errors_of(quantity, band)
     if errors is not None:
-        axes.errorbar(place, values, (errors * unit.factor)[:, 0], linestyle="none",
+        errors = (errors * unit.factor)[:, 0]
+        axes.errorbar(place, values, errors, linestyle="none",
                       elinewidth=0.5, color="#888888" if by_polarization else colour, zorder=2)
     apart = np.flatnonzero(run_ends(band.time, cell_widths(band) / DAY, band.scan)) + 1
     axes.plot(np.insert(place, apart, np.nan), np.insert(values, apart, np.nan), linewidth=0.5,
               color="#888888" if by_polarization else colour, alpha=0.6, zorder=2.2)
-    size = 2.6 if len(place) < 25 * panel.width else 1.8
-    if errors is not None and np.isfinite(errors).any():
-        # A marker larger than its error bar would hide it.
-        per_unit = 72 * panel.height / abs(np.subtract(*axes.get_ylim()))
-        size = float(np.clip(2 * np.nanmedian(errors * unit.factor) * per_unit, 1.2, size))
     if not by_polarization:
-        axes.plot(place, values, linestyle="none", marker="o", markersize=size,
-                  markeredgewidth=0, color=colour, zorder=2.5)
-        return
+        axes.plot(place, values, linestyle="none", marker="o", markeredgewidth=0, color=colour,
+                  markersize=_marker_size(panel, len(place), errors), zorder=2.5)
+        return False
     fraction = Quantity("fraction", "V")
     percent = 100 * fraction.values(band)[:, 0]
     limit = fraction_limit(percent)
@@ -201,8 +209,19 @@ def _draw_points(panel: Panel, quantity: Quantity, band: DynamicSpectrum, time_a
                          plotnonfinite=True)
     bar = axes.figure.colorbar(cells, cax=panel.bar,
                                extend=extension(percent, (-limit, limit)))
-    bar.set_label("V/I (%), grey: I < 5σ" if np.isnan(percent).any() else "V/I (%)")
+    bar.set_label(f"{fraction.label} (%)")
     bar.outline.set_linewidth(0.6)
+    return bool((np.isnan(percent) & np.isfinite(values)).any())
+
+
+def _marker_size(panel: Panel, number: int, errors: np.ndarray | None) -> float:
+    """Return the size in points of the markers of `number` points with errors in drawn units."""
+    size = 2.6 if number < 25 * panel.width else 1.8 if number < 60 * panel.width else 1.2
+    if errors is not None and np.isfinite(errors).any():
+        # A marker larger than its error bar would hide it.
+        per_unit = 72 * panel.height / abs(np.subtract(*panel.axes.get_ylim()))
+        size = float(np.clip(2 * np.nanmedian(errors) * per_unit, 1.2, size))
+    return size
 
 
 def _extent(quantity: Quantity, spectrum: DynamicSpectrum, unit: Unit) -> np.ndarray:
@@ -240,13 +259,16 @@ def _asked_range(quantity: Quantity, unit: Unit,
     return ends[0], ends[1]
 
 
-def _finish(panel: Panel, quantity: Quantity, unit: Unit, extent: np.ndarray, words: str,
-            settings: PlotSettings, *, numbered: bool = False) -> None:
-    """Set the vertical axis, draw zero and the marked fluxes, and write the label."""
+def _finish(panel: Panel, quantity: Quantity, base: Unit, extent: np.ndarray, words: str,
+            settings: PlotSettings, *, numbered: bool = False) -> Unit:
+    """Set the vertical axis, draw zero and the marked fluxes, and write the label.
+
+    `extent` is what the axis has to hold in the unit `base`; return the unit of the axis.
+    """
     axes = panel.axes
     marks = [level for level in settings.mark_flux
              if level.name in (None, quantity.name) and quantity.kind == "flux"]
-    places = [unit.convert(level) for level in marks]
+    places = [base.convert(level) for level in marks]
     low, high = float(np.min([*extent, *places])), float(np.max([*extent, *places]))
     if high - low >= max(abs(low), abs(high)) / 3 or high == low:
         # Zero is shown unless the variations of a steady source would vanish beside its level.
@@ -258,16 +280,20 @@ def _finish(panel: Panel, quantity: Quantity, unit: Unit, extent: np.ndarray, wo
     below, above = 0.06 * size + numbered * room, 0.06 * size + bool(words) * room
     is_inverted = settings.invert_v and quantity.polarization == "V"
     ends = (high + below, low - above) if is_inverted else (low - below, high + above)
-    asked = _asked_range(quantity, unit, settings)
+    asked = _asked_range(quantity, base, settings)
     if asked is not None:
         ends = asked[::-1] if is_inverted else asked
-    axes.set_ylim(*ends)
+    unit = base.scaled(max(map(abs, ends)), settings.flux_unit)
+    axes.set_ylim(*(end * unit.per_base for end in ends))
     if min(ends) < 0 < max(ends):
         axes.axhline(0, color="#999999", linewidth=0.5, zorder=1)
     for place in places:
-        axes.axhline(place, color="black", linewidth=0.8, linestyle=(0, (4, 2)), zorder=1.2)
+        axes.axhline(place * unit.per_base, color="black", linewidth=0.8, linestyle=(0, (4, 2)),
+                     zorder=1.2)
     axes.set_ylabel(f"{quantity.label} ({unit.label})" if unit.label else quantity.label)
     if words:
         axes.annotate(words, (0, 1), xycoords="axes fraction", xytext=(3, -2),
                       textcoords="offset points", ha="left", va="top",
-                      fontsize=0.9 * settings.points, color="#444444", zorder=7)
+                      fontsize=0.9 * settings.points, color="#444444", zorder=7,
+                      bbox={"facecolor": "white", "linewidth": 0, "pad": 0.5})
+    return unit

@@ -12,10 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.lines import Line2D
 from matplotlib.markers import TICKDOWN
-from matplotlib.patches import Rectangle
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 
-from visds.dynspec.plots.cells import Edges, frequency_gaps
+from visds.dynspec.plots.cells import Edges
 from visds.dynspec.plots.figure import Panel
+from visds.dynspec.plots.frequency_axis import FrequencyAxis
 from visds.dynspec.plots.settings import PlotSettings
 from visds.dynspec.plots.time_axis import SECONDS_BELOW, TimeAxis
 from visds.dynspec.universal_time import UniversalTime
@@ -69,16 +71,7 @@ def mark_gaps(axes: Axes, time_axis: TimeAxis, *, is_picture: bool) -> None:
         _span(axes, [(low, high) for low, high in gaps
                      if high > low and (low, high) not in shortened], **HATCH)
     _span(axes, shortened, facecolor="white", linewidth=0, zorder=0.5 if is_picture else 3)
-    if not shortened:
-        return
-    frame = {"transform": axes.get_xaxis_transform(), "clip_on": False}
-    sides = [(*gap, np.nan) for gap in shortened] * 2
-    height = np.repeat([0.0, 1.0], 3 * len(shortened))
-    axes.add_artist(Line2D(np.ravel(sides), height, color="white", linewidth=2, zorder=5,
-                           solid_capstyle="butt", **frame))
-    axes.add_artist(Line2D(np.ravel(sides), height, color="black", linestyle="none",
-                           marker=[(-0.4, -1), (0.4, 1)], markersize=5, markeredgewidth=0.6,
-                           zorder=6, **frame))
+    _break_frame(axes, shortened, is_vertical=True)
 
 
 def mark_missing(axes: Axes, time_axis: TimeAxis, x: Edges) -> None:
@@ -90,10 +83,37 @@ def mark_missing(axes: Axes, time_axis: TimeAxis, x: Edges) -> None:
     _span(axes, list(zip(low[missing], high[missing], strict=True)), **HATCH)
 
 
-def mark_frequency_gaps(axes: Axes, spectrum, scale: float) -> None:
-    """Hatch the gaps between channels; `scale` is the unit of the axis in Hz."""
-    _span(axes, [(low / scale, high / scale) for low, high in frequency_gaps(spectrum)],
-          is_vertical=False, **HATCH)
+def mark_frequency_gaps(axes: Axes, frequency_axis: FrequencyAxis, *,
+                        is_vertical: bool = False) -> None:
+    """Hatch the gaps between channels that are to scale, and break the frame at the others.
+
+    `is_vertical` where the gaps run from bottom to top: the frequency axis is the horizontal one.
+    """
+    _span(axes, [tuple(frequency_axis.place(gap)) for gap in frequency_axis.gaps
+                 if gap not in frequency_axis.breaks], is_vertical=is_vertical, **HATCH)
+    shortened = [tuple(frequency_axis.place(gap)) for gap in frequency_axis.breaks]
+    for side in np.ravel(shortened):
+        (axes.axvline if is_vertical else axes.axhline)(side, color="black", linewidth=0.5,
+                                                        zorder=3.5)
+    _break_frame(axes, shortened, is_vertical=is_vertical)
+
+
+def _break_frame(axes: Axes, gaps: Sequence[tuple[float, float]], *,
+                 is_vertical: bool) -> None:
+    """Leave a gap in the frame, with a slanted mark at both sides, for each shortened gap."""
+    if not gaps:
+        return
+    along = np.ravel([(*gap, np.nan) for gap in gaps] * 2)
+    across = np.repeat([0.0, 1.0], 3 * len(gaps))
+    x, y = (along, across) if is_vertical else (across, along)
+    slant = (0.4, 1) if is_vertical else (1, 0.4)
+    frame = {"clip_on": False, "transform": axes.get_xaxis_transform() if is_vertical
+             else axes.get_yaxis_transform()}
+    axes.add_artist(Line2D(x, y, color="white", linewidth=2, zorder=5, solid_capstyle="butt",
+                           **frame))
+    axes.add_artist(Line2D(x, y, color="black", linestyle="none", markersize=5,
+                           marker=[(-slant[0], -slant[1]), slant], markeredgewidth=0.6, zorder=6,
+                           **frame))
 
 
 def mark_scans(panel: Panel, time_axis: TimeAxis, settings: PlotSettings, *, is_picture: bool,
@@ -162,33 +182,69 @@ def _places(moment: UniversalTime, time_axis: TimeAxis) -> list[float]:
     return [float(place) for place in places if np.isfinite(place)]
 
 
-def outline_detections(axes: Axes, time_axis: TimeAxis, detections: Table, polarization: str,
-                       scale: float, points: float) -> None:
-    """Draw a numbered box around each detection of a polarization; `scale` of the axis in Hz."""
+def outline_detections(panel: Panel, time_axis: TimeAxis, frequency_axis: FrequencyAxis,
+                       detections: Table, polarization: str, points: float) -> None:
+    """Draw a numbered box around each detection of a polarization, open where there are gaps."""
+    axes, per_inch = panel.axes, time_axis.length / panel.width
     for number, low, high, row in _placed(detections, time_axis):
         if not is_found_in(row["polarization"], polarization):
             continue
-        bottom, top = row["band_low"] / scale, row["band_high"] / scale
-        axes.add_patch(Rectangle((low, bottom), high - low, top - bottom, fill=False,
-                                 edgecolor="black", linewidth=0.8, zorder=4,
-                                 path_effects=_outline(1.8)))
+        bottom, top = frequency_axis.place([row["band_low"], row["band_high"]])
+        bands = _inside([tuple(frequency_axis.place(window)) for window in frequency_axis.windows],
+                        bottom, top)
+        sides = [((left, y), (right, y)) for y in (bottom, top)
+                 for left, right in _inside(_observed(time_axis), low, high)]
+        sides += [((x, lower), (x, upper)) for x in (low, high) for lower, upper in bands]
+        axes.add_patch(PathPatch(Path([place for side in sides for place in side],
+                                      [Path.MOVETO, Path.LINETO] * len(sides)),
+                                 fill=False, edgecolor="black", linewidth=0.8, zorder=4,
+                                 capstyle="projecting", path_effects=_outline(1.8)))
         if len(detections) <= 50:
-            axes.annotate(str(number), (high, top), xytext=(2, -1), textcoords="offset points",
-                          ha="left", va="top", fontsize=0.9 * points, zorder=5,
+            # Beside the box, and within it at the end of the panel.
+            has_room = time_axis.length - high > 1.2 * points / 72 * per_inch
+            axes.annotate(str(number), (high, top), xytext=(2 if has_room else -2, -1),
+                          textcoords="offset points", ha="left" if has_room else "right",
+                          va="top", fontsize=0.9 * points, zorder=5,
                           annotation_clip=True, path_effects=_outline(1.4))
 
 
 def span_detections(axes: Axes, time_axis: TimeAxis, detections: Table, polarization: str,
                     points: float) -> None:
-    """Shade the time of each detection of a polarization in a light curve, and number it."""
+    """Shade the time of each detection of a polarization in a light curve, and number it.
+
+    Gaps are not shaded; the number stands in the longest part.
+    """
     for number, low, high, row in _placed(detections, time_axis):
         if not is_found_in(row["polarization"], polarization):
             continue
-        axes.axvspan(low, high, facecolor=DETECTION, alpha=0.15, linewidth=0, zorder=0.5)
+        parts = _inside(_observed(time_axis), low, high)
+        for start, stop in parts:
+            axes.axvspan(start, stop, facecolor=DETECTION, alpha=0.15, linewidth=0, zorder=0.5)
         if len(detections) <= 50:
-            axes.annotate(str(number), ((low + high) / 2, 0), xycoords=axes.get_xaxis_transform(),
-                          xytext=(0, 1.5), textcoords="offset points", ha="center", va="bottom",
+            start, stop = max(parts, key=lambda part: part[1] - part[0])
+            axes.annotate(str(number), ((start + stop) / 2, 0),
+                          xycoords=axes.get_xaxis_transform(), xytext=(0, 1.5),
+                          textcoords="offset points", ha="center", va="bottom",
                           fontsize=0.9 * points, color=DETECTION)
+
+
+def _observed(time_axis: TimeAxis) -> list[tuple[float, float]]:
+    """Return the two sides along the paper of every stretch of time without a gap."""
+    stretches: list[tuple[float, float]] = []
+    for run in time_axis.runs:
+        start, stop = map(float, time_axis.place([run.start, run.stop]))
+        if stretches and start <= stretches[-1][1]:
+            start = stretches.pop()[0]
+        stretches.append((start, stop))
+    return stretches
+
+
+def _inside(stretches: Sequence[tuple[float, float]], low: float,
+            high: float) -> list[tuple[float, float]]:
+    """Return the parts of stretches between two places; all between them if that is a gap."""
+    parts = [(max(low, start), min(high, stop)) for start, stop in stretches
+             if start < high and stop > low]
+    return parts or [(low, high)]
 
 
 def is_found_in(search: str, polarization: str) -> bool:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # reading the options needs no sums, nor what compiles them
 
 HANDS = ("RR", "LL", "XX", "YY")
 SYNTAX = "I, Q, U, V, RR, LL, XX, YY, V/I, imaginary:V, sigma:V or snr:V"
+_PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M"}
+_POWERS = {"Jy": 0, "mJy": -3, "uJy": -6}
 _KINDS = {"imaginary": "imaginary part of", "sigma": "sigma of", "snr": "S/N of"}
 
 
@@ -130,11 +132,15 @@ def check_held(name: str, polarization: str, spectrum: "DynamicSpectrum") -> Non
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit of drawing: `label` for the axis and the `factor` (scalar or F) from Jy to it."""
+    """A unit of drawing: `label` for the axis and the `factor` (scalar or F) from Jy to it.
+
+    `base` is Jy, K or, of fractions and ratios, empty; one of it is `per_base` in this unit.
+    """
 
     label: str
     factor: np.ndarray | float
     base: str = ""
+    per_base: float = 1.0
 
     def convert(self, level: Level) -> float:
         """Return a level in this unit.
@@ -146,24 +152,34 @@ class Unit:
         """
         if not level.unit:
             return level.value * (100 if self.label == "%" else 1)
-        if level.unit == "K" and self.base == "K":
-            return level.value * float(self.per_kelvin)
-        if level.unit == "Jy" and self.base == "Jy":
-            return level.value * float(self.factor)
+        if level.unit == self.base:
+            return level.value * self.per_base
         raise SettingsError(f"a level in {level.unit} does not fit a picture in "
                             f"{self.label or 'pure numbers'}")
 
-    @property
-    def per_kelvin(self) -> float:
-        """What one K is in this unit of brightness temperature, e.g. 1e-9 if it is 10^9 K."""
-        power = re.search(r"\^\{(\d+)\}", self.label)
-        return 10.0 ** -int(power[1]) if power else 1.0
+    def scaled(self, largest: float, flux_unit: str) -> "Unit":
+        """Return the unit of the same base in which `largest`, in this unit, is from 1 to 999.
+
+        Or the one that the user asked for as `flux_unit`. A fraction is always in per cent.
+        """
+        if not self.base:
+            return self
+        largest = abs(largest) / self.per_base
+        # 999.6 is written as 1000.
+        power = 3 * int(np.floor(np.log10(largest / 0.9995) / 3 + 1e-9)) if largest > 0 else 0
+        if self.base == "Jy":
+            power = _POWERS.get(flux_unit, min(max(power, min(_PREFIXES)), max(_PREFIXES)))
+            label = f"{_PREFIXES[power]}Jy"
+        else:
+            power = max(power, 0)
+            label = rf"$10^{{{power}}}$ K" if power else "K"
+        scale = 10.0 ** -power
+        return Unit(label, self.factor / self.per_base * scale, self.base, scale)
 
 
-def drawing_unit(quantity: Quantity, peak: float, *, flux_unit: str,
-                 frequency: np.ndarray | float, radius_solar: float | None = None,
-                 distance_pc: float | None = None) -> Unit:
-    """Return the unit in which a quantity is drawn, its typical largest value being `peak` (Jy).
+def base_unit(quantity: Quantity, *, flux_unit: str, frequency: np.ndarray | float,
+              radius_solar: float | None = None, distance_pc: float | None = None) -> Unit:
+    """Return the unit in which a quantity is drawn, without a prefix: Jy, K, % or none.
 
     `frequency` (F or scalar) in Hz, radius and distance are needed for brightness temperature.
 
@@ -176,17 +192,10 @@ def drawing_unit(quantity: Quantity, peak: float, *, flux_unit: str,
         return Unit("%", 100.0)
     if not quantity.is_flux:
         return Unit("", 1.0)
-    if flux_unit == "K":
-        if radius_solar is None or distance_pc is None:
-            raise SettingsError("brightness temperature (--flux-unit K) needs --stellar-radius "
-                                "and --stellar-distance")
-        kelvin = brightness_temperature(1.0, frequency, radius_solar=radius_solar,
-                                        distance_pc=distance_pc)
-        power = 3 * int(np.floor(np.log10(max(peak * np.mean(kelvin), 1.0)) / 3))
-        if not power:
-            return Unit("K", kelvin, "K")
-        return Unit(rf"$10^{{{power}}}$ K", kelvin / 10.0**power, "K")
-    if flux_unit == "auto":
-        flux_unit = "Jy" if peak >= 1 else "mJy" if peak >= 1e-3 else "uJy"
-    return {"Jy": Unit("Jy", 1.0, "Jy"), "mJy": Unit("mJy", 1e3, "Jy"),
-            "uJy": Unit("µJy", 1e6, "Jy")}[flux_unit]
+    if flux_unit != "K":
+        return Unit("Jy", 1.0, "Jy")
+    if radius_solar is None or distance_pc is None:
+        raise SettingsError("brightness temperature (--flux-unit K) needs --stellar-radius "
+                            "and --stellar-distance")
+    return Unit("K", brightness_temperature(1.0, frequency, radius_solar=radius_solar,
+                                            distance_pc=distance_pc), "K")

@@ -150,6 +150,9 @@ class PlotSettings:
     gaps: str = setting(
         "compressed", "gaps between scans shortened and marked, or drawn to scale",
         choices=("compressed", "scale"))
+    frequency_gaps: str = setting(
+        "compressed", "gaps between channels wider than a tenth of the bandwidth shortened and "
+        "marked, or all drawn to scale", choices=("compressed", "scale"))
     scan_edges: str = setting(
         "scans", "which edges to mark and number: scans, every gap in the data too, or none",
         choices=("scans", "gaps", "none"))
@@ -194,7 +197,9 @@ class PlotSettings:
     mark_flux: tuple[Level, ...] = setting(
         None, "draw horizontal lines at these flux densities in the light curve, e.g. 5mJy (in "
         "all curves) or V=-3mJy", parse=_level, many=True, metavar="LEVEL")
-    mark_detections: bool = setting(True, "outline and number the detections")
+    mark_detections: bool = setting(
+        True, "outline and number the detections, each in the pictures and the light curve of the "
+        "polarization in which it has the highest signal to noise (V: in V/I too)")
 
     @property
     def points(self) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 
 from visds.core.errors import SettingsError
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+from visds.dynspec.plots.ticks import choose_ticks, decimals, round_steps
 from visds.dynspec.universal_time import date_text
 
 DAY = 86400.0
@@ -120,22 +121,29 @@ class TimeAxis:
     def ticks(self, inches: float, label_inches: float) -> list[Tick]:
         """Return the ticks for an axis of `inches` whose labels are some `label_inches` wide.
 
-        Ticks have one step, the finest for which no two labels touch. A panel between shortened
-        gaps that is too short for two of them gets two times of a finer step, or else its
-        roundest time, if there is room.
+        Ticks have one step, the finest for which no two labels touch, and one format. A panel
+        between shortened gaps that is too short for two of them gets two times of a finer step, or
+        else its roundest time, if there is room. A long axis has labels with seconds, which need
+        half as much room again, only if more of its panels get a label then.
         """
         room = 1.6 * label_inches * self.length / inches
-        steps = STEPS if self.kind != "elapsed" else _elapsed_steps(UNITS[self.unit])
-        usual = float(next((s for s in steps if s >= room), steps[-1]))
+        steps = STEPS if self.kind != "elapsed" else round_steps(1e-4, 1e5) * UNITS[self.unit]
+        tries = [(steps, room)]
+        if self.kind != "elapsed" and self.length > SECONDS_BELOW:
+            tries = [(steps[steps >= 60], room), (steps[steps >= 1], 1.5 * room)]
+        panels = self._panels()
+        usual, labelled = max(
+            (choose_ticks(panels, some, each, multiples=self._multiples, place=self._within)
+             for some, each in tries), key=lambda tried: sum(map(bool, tried[1])))
+        chosen = [one for panel in labelled for one in panel]
+        # Shorter than any step: the beginning alone.
+        chosen = chosen or [(self.start, float(steps[0]))]
+        finest = min(step for _, step in chosen)
         ticks: list[Tick] = []
-        last = dated = -np.inf
-        for start, stop in self._panels():
-            for time, step in self._labelled(start, stop, steps, usual, room, last):
-                ticks.append(Tick(time, self._tick_label(time, step, dated), usual))
-                last, dated = float(self._within(time)), np.floor(time + 1e-9)
-        if not ticks:
-            # Shorter than any step: the beginning alone.
-            ticks = [Tick(self.start, self._tick_label(self.start, float(steps[0]), dated), usual)]
+        dated = -np.inf
+        for time, _ in chosen:
+            ticks.append(Tick(time, self._tick_label(time, finest, dated), usual))
+            dated = np.floor(time + 1e-9)
         return ticks
 
     def _panels(self) -> list[tuple[float, float]]:
@@ -147,40 +155,8 @@ class TimeAxis:
         sides.append(self.stop)
         return list(zip(sides[::2], sides[1::2], strict=True))
 
-    def _within(self, time: np.ndarray | float) -> np.ndarray:
-        return self.place(np.clip(time, self.start, self.stop))
-
-    def _labelled(self, start: float, stop: float, steps: np.ndarray, usual: float, room: float,
-                  last: float) -> list[tuple[float, float]]:
-        """Return the times of a panel to label, and their step, `room` away from place `last`.
-
-        Multiples of the `usual` step if two fit, else two of a finer one, else the roundest time.
-        """
-        single: list[tuple[float, float]] = []
-        for step in steps[::-1]:
-            # On a long axis room is that of minutes, and seconds not worth a second label.
-            has_wide_labels = step < 60 and self.length > SECONDS_BELOW
-            if has_wide_labels and (single or step < 1):
-                break
-            narrow = room * (1.5 if has_wide_labels else 0.75)
-            times = self._multiples(step, start, stop)
-            alone = [] if single else self._apart(times, narrow, last)
-            if alone:
-                single = [(alone[len(alone) // 2], float(step))]
-            kept = self._apart(times, room if step == usual else narrow, last)
-            if len(kept) >= 2 and step <= usual:
-                return [(time, float(step)) for time in kept]
-        return single
-
-    def _apart(self, times: np.ndarray, least: float, last: float) -> list[float]:
-        """Return those of the times that lie `least` apart on the axis and from place `last`."""
-        kept: list[float] = []
-        for time in times:
-            place = float(self._within(time))
-            if place - last >= least:
-                kept.append(float(time))
-                last = place
-        return kept
+    def _within(self, time: float) -> float:
+        return float(self.place(np.clip(time, self.start, self.stop)))
 
     def _multiples(self, step: float, start: float, stop: float) -> np.ndarray:
         """Return the times (MJD) from start to stop that are multiples of a step in s."""
@@ -200,7 +176,10 @@ class TimeAxis:
 
     def _tick_label(self, time: float, step: float, dated: float) -> str:
         if self.kind == "elapsed":
-            return f"{(time - self.start) * DAY / UNITS[self.unit]:.6g}"
+            unit = UNITS[self.unit]
+            digits = decimals(step / unit)
+            # The first is never written as -0.
+            return f"{np.round((time - self.start) * DAY / unit, digits) + 0.0:.{digits}f}"
         clock = _clock(time, step)
         if self.spans_days and np.floor(time + 1e-9) > dated:
             return f"{clock}\n{date_text(time + 1e-9, year=False)}"
@@ -274,24 +253,19 @@ def _runs(time: np.ndarray, width: np.ndarray, scan: np.ndarray) -> list[Run]:
 
 
 def _clock(mjd: float, step: float) -> str:
-    decimals = int(max(0, np.ceil(-np.log10(step) - 1e-9)))
-    seconds = np.round((mjd - np.floor(mjd + 1e-9)) * DAY, decimals)
+    digits = decimals(step)
+    seconds = np.round((mjd - np.floor(mjd + 1e-9)) * DAY, digits)
     hour, rest = divmod(max(seconds, 0.0), 3600)
     minute, second = divmod(rest, 60)
     if step >= 60:
         return f"{int(hour):02d}:{round(minute + second / 60):02d}"
-    width = 2 if not decimals else 3 + decimals
-    return f"{int(hour):02d}:{int(minute):02d}:{second:0{width}.{decimals}f}"
+    width = 2 if not digits else 3 + digits
+    return f"{int(hour):02d}:{int(minute):02d}:{second:0{width}.{digits}f}"
 
 
 def _elapsed_unit(seconds: float) -> str:
     return "s" if seconds < 600 else "min" if seconds < 3 * 3600 else "h" if seconds < 3 * DAY \
         else "d"
-
-
-def _elapsed_steps(unit: float) -> np.ndarray:
-    decades = 10.0 ** np.arange(-4, 6)
-    return np.sort(np.concatenate([decades, 2 * decades, 5 * decades])) * unit
 
 
 def _leading(step: float) -> int:
