@@ -24,10 +24,8 @@ FEWEST = 3
 """Sources beyond the search radius without which there is no density."""
 UNKNOWN = f"fewer than {FEWEST} of the catalogue's sources lie beyond the search radius"
 """Why a chance probability is NaN."""
-# Taken off the squared mean offset, times k: 1/2 is the mean of random places in a whole disc; the
-# other half makes up for never correcting downwards, and leaves the density of a Poisson field
-# right to 2 percent for k = 50.
-_NOISE = 1.0
+# The mean square offset of a random place in a whole disc of radius 1.
+_NOISE = 0.5
 # Radii between which shares are interpolated.
 _RADII = 9
 _BLOCK_SIZE = 4_000_000
@@ -80,10 +78,12 @@ def surroundings(ra: np.ndarray, dec: np.ndarray, tree: "scipy.spatial.cKDTree",
     """Return what of a catalogue lies around positions.
 
     The k nearest sources beyond the search radius span an annulus; k - 1 over its area is the
-    unbiased estimate of a Poisson density (the k-th source lies on the rim). Where the catalogue's
-    footprint ends inside the annulus, the neighbours lie to one side: their mean offset gives the
-    distance of the edge, taken as straight, and so the covered fraction of the area (`coverage`).
-    A clump has its share in the mean offset once, for its sources do not scatter independently.
+    unbiased estimate of a Poisson density (the k-th source lies on the rim). Of sources in clumps
+    the whole clump on the rim is left out (`companions`), for it is not there by chance. Where the
+    catalogue's footprint ends inside the annulus, the neighbours lie to one side: their mean offset
+    gives the distance of the edge, taken as straight, and so the covered fraction of the area
+    (`coverage`). A clump has its share in the mean offset once, for its sources do not scatter
+    independently.
 
     Parameters
     ----------
@@ -103,9 +103,11 @@ def surroundings(ra: np.ndarray, dec: np.ndarray, tree: "scipy.spatial.cKDTree",
     rows = max(1, _BLOCK_SIZE // (3 * most))
     radius = np.linspace(0, radius_arcsec, _RADII)
     density, share = np.full(len(ra), np.nan), np.ones((len(ra), _RADII))
-    if tree.n:
+    if tree.n and len(ra):
+        # Positions near each other have the same sources around: each is looked up once.
+        order = scipy.spatial.cKDTree(unit_vectors(ra, dec)).indices
         for start in range(0, len(ra), rows):
-            block = slice(start, start + rows)
+            block = order[start:start + rows]
             density[block], share[block] = _block(ra[block], dec[block], tree, radius,
                                                   pair_count[block], neighbours)
     return Surroundings(density, radius, share)
@@ -113,6 +115,8 @@ def surroundings(ra: np.ndarray, dec: np.ndarray, tree: "scipy.spatial.cKDTree",
 
 def _block(ra, dec, tree, radius, pair_count, neighbours) -> tuple[np.ndarray, np.ndarray]:
     """Return density (N) and shares (N,G) of one block of positions."""
+    from visds.crossmatch.clumps import companions
+
     hole = 2 * np.sin(radius[-1] / ARCSEC_PER_RADIAN / 2)
     asked = _neighbours_asked(pair_count, neighbours)
     wanted = min(int(np.max(pair_count + asked)), tree.n)
@@ -122,32 +126,45 @@ def _block(ra, dec, tree, radius, pair_count, neighbours) -> tuple[np.ndarray, n
     rank = np.arange(wanted)
     beyond = (rank >= pair_count[:, None]) & (rank < (pair_count + asked)[:, None])
     count = beyond.sum(axis=1)
-    rim = np.max(np.where(beyond, chord, 0.0), axis=1)
-    share, clumps, weight = _shares(tree, index, beyond, radius)
-    offset = _mean_offset(ra, dec, chord, tree.data[index], weight)
+    farthest = np.minimum(pair_count + asked, wanted) - 1
+    rim = np.where(count > 0, chord[np.arange(len(ra)), farthest], 0.0)
+    share = _shares(tree, index, beyond, radius)
+    east, north = _offsets(ra, dec, chord, tree.data[index])
+    near = companions(chord, east, north, beyond)
+    weight = np.divide(1.0, near, out=np.zeros(near.shape), where=beyond)
+    clumps = np.maximum(weight.sum(axis=1), 1.0)
+    offset = np.hypot(*(np.sum(weight * along, axis=1) for along in (east, north))) / clumps
+    inside = np.maximum(count - near[np.arange(len(ra)), farthest], 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         inner = hole / rim
         # From the mean offset in the annulus to that in the whole disc; exact for an edge that
         # passes through the position, where the most depends on it.
         covered = coverage(offset / rim * (1 - inner**2) / (1 - inner**3), clumps)
-        density = (count - 1) / (np.pi * covered * (rim**2 - hole**2))
-    density = np.where((count >= FEWEST) & (rim > hole), density, np.nan)
-    void = np.exp(-np.pi * density * chord[:, 0]**2) < VOID_PROBABILITY
+        density = inside / (np.pi * covered * (rim**2 - hole**2))
+        # All clumps but that on the rim are beyond the nearest source.
+        void = (1 - (chord[:, 0] / rim)**2)**(clumps - 1) < VOID_PROBABILITY
     density[(void | (covered < 0.5)) & (pair_count == 0)] = 0.0
+    density[(count < FEWEST) | (rim <= hole)] = np.nan
     return density / ARCSEC_PER_RADIAN**2, share
 
 
-def _shares(tree, index, beyond, radius) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the mean shares (N,G), their sum (N) and each one's (N,k) at the largest radius."""
-    used, place = np.unique(index[beyond], return_inverse=True)
-    own = np.ones((len(used), len(radius)))
+def _shares(tree, index, beyond, radius) -> np.ndarray:
+    """Return the mean shares (N,G) of the sources beyond the search radius."""
+    is_used = np.zeros(tree.n, dtype=bool)
+    is_used[index[beyond]] = True
+    # In the order of the tree, in which sources near each other are also near in memory.
+    used = tree.indices[is_used[tree.indices]]
+    row = np.empty(tree.n, dtype=int)
+    row[used] = np.arange(len(used))
+    place = row[index[beyond]]
+    own = np.ones((len(used), len(radius)), order="F")
     own[:, 1:] = own_share(tree, used, radius[1:])
     weight = np.zeros(beyond.shape)
     share = np.empty((len(beyond), len(radius)))
     for column in range(len(radius)):
         weight[beyond] = own[place, column]
         share[:, column] = weight.sum(axis=1) / np.maximum(beyond.sum(axis=1), 1)
-    return share, weight.sum(axis=1), weight
+    return share
 
 
 def _neighbours_asked(pair_count: np.ndarray, neighbours: int) -> np.ndarray:
@@ -155,16 +172,15 @@ def _neighbours_asked(pair_count: np.ndarray, neighbours: int) -> np.ndarray:
     return np.maximum(neighbours, 3 * pair_count)
 
 
-def _mean_offset(ra, dec, chord, vectors, weight) -> np.ndarray:
-    """Return the length (N) of the weighted mean offset of the neighbours in the equal-area map."""
-    components = [np.einsum("nki,ni->nk", vectors, axis) for axis in east_north(ra, dec)]
-    length = np.hypot(*components)
-    scale = weight * np.where(length > 0, chord / np.where(length > 0, length, 1.0), 0.0)
-    total = [np.sum(component * scale, axis=1) for component in components]
-    return np.hypot(*total) / np.maximum(weight.sum(axis=1), 1)
+def _offsets(ra, dec, chord, vectors) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places (N,k) of the neighbours, east and north, in the equal-area map."""
+    east, north = (np.einsum("nki,ni->nk", vectors, axis) for axis in east_north(ra, dec))
+    length = np.hypot(east, north)
+    scale = np.where(length > 0, chord / np.where(length > 0, length, 1.0), 0.0)
+    return east * scale, north * scale
 
 
-def coverage(mean_offset: np.ndarray, count: np.ndarray) -> np.ndarray:
+def coverage(mean_offset: np.ndarray, clumps: np.ndarray) -> np.ndarray:
     """Return the fraction (N) of a disc that a footprint with a straight edge covers.
 
     For a uniform disc of radius 1 cut by a chord at distance x from its centre (negative: the
@@ -175,10 +191,10 @@ def coverage(mean_offset: np.ndarray, count: np.ndarray) -> np.ndarray:
     ----------
     mean_offset : (N) float
         Length of the mean offset of the sources in units of the disc's radius.
-    count : (N) int
-        How many sources; what random places in the whole disc would give is taken off.
+    clumps : (N) float
+        Of sources (see `companions`); what random places in the whole disc would give is taken off.
     """
-    squared = np.square(mean_offset) - _NOISE / np.maximum(count, 1)
+    squared = np.square(mean_offset) - _NOISE / np.maximum(clumps, 1)
     true_offset = np.sqrt(np.maximum(squared, 0.0))
     return np.interp(true_offset, _OFFSET, _COVERED)
 

@@ -40,9 +40,11 @@ def own_share(tree: "scipy.spatial.cKDTree", rows: np.ndarray,
     # Chords are lengths in Lambert's equal-area map about each source.
     radius = 2 * np.sin(np.asarray(radius_arcsec) / ARCSEC_PER_RADIAN / 2)
     if len(rows):
-        count = tree.query_ball_point(tree.data[rows], 2 * radius.max(), return_length=True)
-        crowded = np.flatnonzero(count > 1)
-        block = np.cumsum(count[crowded]) // (_BLOCK_SIZE // _NODES)
+        reach = 2 * radius.max()
+        other, _ = tree.query(tree.data[rows], k=[2], distance_upper_bound=reach)
+        crowded = np.flatnonzero(other[:, 0] < reach)
+        count = tree.query_ball_point(tree.data[rows[crowded]], reach, return_length=True)
+        block = np.cumsum(count) // (_BLOCK_SIZE // _NODES)
         for members in np.split(crowded, np.flatnonzero(np.diff(block)) + 1):
             share[members] = _shared(tree, rows[members], radius)
     return share
