@@ -594,3 +594,18 @@ def test_markers_of_many_channels_are_small():
         line = next(line for line in plot_figure(data).axes[0].lines if line.get_marker() == "o")
         sizes.append(line.get_markersize())
     assert sizes[0] > 2 and sizes[1] < 1.5
+
+
+@pytest.mark.parametrize("options", [
+    {"picture_resolution": "30"}, {"picture_resolution": "1200"}, {"picture_width": "2"},
+    {"label_size": "3"}, {"tick_rotation": "-90"}])
+def test_the_ends_of_a_range_of_settings_belong_to_it(options):
+    plot_settings(**options)
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    ({"picture_resolution": "29"}, "'29' is not pixels per inch from 30 to 1200"),
+    ({"tick_rotation": "91"}, "from -90 to 90"), ({"label_size": "0"}, "from 3 to 30")])
+def test_what_is_beyond_a_range_of_settings_is_refused(options, said):
+    with pytest.raises(SettingsError, match=said):
+        plot_settings(**options)

@@ -37,7 +37,7 @@ def _width(text: Any) -> float:
 
 
 def _positive(text: Any) -> float:
-    return _between(text, 0.0, math.inf, "a number above zero")
+    return _between(text, math.ulp(0.0), math.inf, "a number above zero")
 
 
 def _resolution(text: Any) -> int:
@@ -60,7 +60,7 @@ def _label_size(text: Any) -> float:
 
 
 def _rotation(text: Any) -> float:
-    return _between(text, -90.001, 90, "an angle from -90 to 90 degrees")
+    return _between(text, -90, 90, "an angle from -90 to 90 degrees")
 
 
 def _between(text: Any, low: float, high: float, expected: str) -> float:
@@ -68,7 +68,7 @@ def _between(text: Any, low: float, high: float, expected: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not low < value <= high or not math.isfinite(value):
+    if not low <= value <= high or not math.isfinite(value):
         raise SettingsError(f"'{text}' is not {expected}")
     return value
 
