@@ -22,7 +22,8 @@ from visds.dynspec.plots.quantity import check_plot
 from visds.dynspec.smearing import smearing
 from visds.run_settings import AverageSettings
 from visds.target import find_target
-from visds.visibility.measurement_set import fingerprint
+from visds.visibility.description import Description
+from visds.visibility.fingerprint import fingerprint
 from visds.visibility.plan import Plan, plan_chunks
 from visds.visibility.sky_model.components import (
     ComponentModel,
@@ -193,8 +194,14 @@ def prepare(measurement_set: str, settings: Settings) -> Observation:
         model_column=column, model_file=file, catalogues=catalogues,
         catalogue_files=tuple(item if Path(item).exists() else item.partition("=")[2]
                               for item in settings["match"].catalogue),
-        fingerprint=fingerprint(measurement_set),
+        fingerprint=fingerprint(measurement_set, _parts_elsewhere(plan.description)),
         correlations=_used_correlations(plan, settings), warnings=tuple(warnings))
+
+
+def _parts_elsewhere(description: Description) -> list[str]:
+    """Return the folders outside the measurement set that hold rows of it."""
+    own = Path(description.path).resolve()
+    return [part for part in description.parts if not Path(part).resolve().is_relative_to(own)]
 
 
 def _used_correlations(plan: Plan, settings: Settings) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from products import contents
 from rooms import writable
 
 from visds.core.errors import MeasurementSetError
-from visds.visibility.measurement_set import MeasurementSet, fingerprint, usable_frame
+from visds.visibility.measurement_set import MeasurementSet, usable_frame
 
 
 def described(path):
@@ -171,15 +171,3 @@ def test_reading_changes_no_file_not_even_a_lock(observed):
         runs = measurement_set.row_runs()
         measurement_set.rows("DATA", runs.start[:2], runs.length[:2])
     assert contents(path) == before
-
-
-def test_the_fingerprint_changes_with_the_data_and_not_with_a_lock(simulated, tmp_path):
-    path = simulated(copy_to=tmp_path).measurement_set
-    first = fingerprint(str(path))
-    assert fingerprint(str(path)) == first
-    with open(path / "table.lock", "ab") as file:
-        file.write(b"x")
-    assert fingerprint(str(path)) == first
-    with writable(path) as main:
-        main.putcell("DATA", 0, main.getcell("DATA", 0) + 1)
-    assert fingerprint(str(path)) != first

@@ -15,9 +15,10 @@ import numpy as np
 from visds.core.errors import MeasurementSetError
 from visds.core.polarization import available_stokes, parallel_hands
 from visds.core.sky import parallactic_angle
+from visds.visibility.description import Description
 from visds.visibility.feed_table import FeedTable
 from visds.visibility.integrations import mjd_utc
-from visds.visibility.measurement_set import Description, RowRuns
+from visds.visibility.measurement_set import RowRuns
 from visds.visibility.selection import ReadSettings
 
 _PARALLEL = np.radians(0.1)

@@ -4,7 +4,6 @@ The one module that knows python-casacore.
 """
 
 import functools
-import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from casacore import tables
 from visds.core.errors import MeasurementSetError
 from visds.core.polarization import CORRELATIONS
 from visds.core.sky import FRAMES, Direction
+from visds.visibility.description import Description, Field, SpectralWindow
 from visds.visibility.feed_table import FeedTable
 from visds.visibility.tiled_column import TiledColumn
 
@@ -27,63 +27,6 @@ FREQUENCY_FRAMES = ("REST", "LSRK", "LSRD", "BARY", "GEO", "TOPO", "GALACTO", "L
 _ROWS_AT_ONCE = 1_000_000
 _TILED_TYPES = {"boolean": np.dtype(bool), "complex": np.dtype(np.complex64),
                 "float": np.dtype(np.float32), "double": np.dtype(np.float64)}
-
-
-@dataclass(frozen=True)
-class Field:
-    """A field: its name and phase centre."""
-
-    name: str
-    phase_centre: Direction
-
-
-@dataclass(frozen=True, eq=False)
-class SpectralWindow:
-    """A spectral window: `frequency` and `channel_width` (F) in Hz, in the order stored."""
-
-    frequency: np.ndarray
-    channel_width: np.ndarray
-    frame: str
-
-
-@dataclass(frozen=True, eq=False)
-class Description:
-    """What a measurement set says of itself in its subtables.
-
-    `data_descriptions` gives (spectral window, polarization setup) by DATA_DESC_ID;
-    `correlations` the labels by polarization setup; `antenna_position` is (antenna, 3) ITRF m;
-    `dish_diameter` (antenna) m, 0 where unknown; `mounts` (antenna) in small letters, empty where
-    unknown; `time_scale` that of the TIME column; `data_columns` those of complex numbers.
-    """
-
-    path: str
-    telescope: str
-    fields: tuple[Field, ...]
-    spectral_windows: tuple[SpectralWindow, ...]
-    data_descriptions: tuple[tuple[int, int], ...]
-    correlations: tuple[tuple[str, ...], ...]
-    antenna_names: tuple[str, ...]
-    antenna_position: np.ndarray
-    dish_diameter: np.ndarray
-    mounts: tuple[str, ...]
-    feeds: FeedTable
-    time_scale: str
-    columns: tuple[str, ...]
-    data_columns: tuple[str, ...]
-
-    @property
-    def placed_antennas(self) -> np.ndarray:
-        """Positions (antenna, 3) of the antennas that have one, ITRF m.
-
-        Antennas that took no part are often rows of zeros; the centre of the Earth is no place.
-        """
-        placed = np.any(self.antenna_position != 0, axis=1)
-        return self.antenna_position[placed] if placed.any() else self.antenna_position
-
-    @property
-    def position(self) -> np.ndarray:
-        """Mean position (3) of the antennas, ITRF m."""
-        return self.placed_antennas.mean(axis=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +128,8 @@ class MeasurementSet:
                         for row in range(sub["SPECTRAL_WINDOW"].nrows()))
         antenna = sub["ANTENNA"]
         description = Description(
-            path=self.path, telescope=str(sub["OBSERVATION"].getcell("TELESCOPE_NAME", 0)),
+            path=self.path, parts=self._parts(),
+            telescope=str(sub["OBSERVATION"].getcell("TELESCOPE_NAME", 0)),
             fields=self._fields(sub["FIELD"]), spectral_windows=windows,
             data_descriptions=data_descriptions, correlations=correlations,
             antenna_names=tuple(antenna.getcol("NAME")),
@@ -306,16 +250,26 @@ class MeasurementSet:
     def _managers(self) -> dict:
         return self._main.getdminfo()
 
+    def _parts(self) -> tuple[str, ...]:
+        """Return the tables that hold the rows: concatenated, referred to or forwarded to."""
+        found = [os.path.abspath(self.path)]
+        waiting = _used_tables(self._main)
+        while waiting:
+            path = waiting.pop()
+            if path not in found:
+                found.append(path)
+                # These are open for the main table already, which cannot read them if they are
+                # now said to be locked by the user.
+                with _open_table(path, "autonoread") as table:
+                    waiting += _used_tables(table)
+        return tuple(found)
+
     def _open(self, subtable: str = ""):
         path = os.path.join(self.path, subtable) if subtable else self.path
         if subtable and not os.path.isfile(os.path.join(path, "table.dat")):
             raise MeasurementSetError(f"{self.path}: subtable {subtable} is missing")
-        try:
-            # The default locking waits for ever on a writer, and writes a lock file.
-            return tables.table(path, readonly=True, lockoptions="usernoread", ack=False)
-        except RuntimeError as error:
-            reason = str(error).splitlines()[0]
-            raise MeasurementSetError(f"{path} cannot be opened: {reason}") from error
+        # The default locking waits for ever on a writer, and writes a lock file.
+        return _open_table(path, "usernoread")
 
     def _fields(self, table) -> tuple[Field, ...]:
         names = table.getcol("NAME")
@@ -375,21 +329,19 @@ def usable_frame(field: Field, path: str) -> None:
             f"expected one of {', '.join(FRAMES)}")
 
 
-def fingerprint(path: str) -> str:
-    """Return a hash of names, sizes and modification times of a measurement set's files.
+def _open_table(path: str, locking: str):
+    try:
+        return tables.table(path, readonly=True, lockoptions=locking, ack=False)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise MeasurementSetError(f"{path} cannot be opened: {reason}") from error
 
-    It changes with every write to the measurement set and costs no reading of the data.
-    """
-    digest = hashlib.sha256()
-    for folder, folders, files in os.walk(path):
-        folders.sort()
-        for name in sorted(files):
-            if name == "table.lock":
-                continue
-            status = os.stat(os.path.join(folder, name))
-            relative = os.path.relpath(os.path.join(folder, name), path)
-            digest.update(f"{relative} {status.st_size} {status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
+
+def _used_tables(table) -> list[str]:
+    """Return the tables that a table puts together, refers to or forwards columns to."""
+    forwarded = [manager["SPEC"]["FORWARDTABLE"] for manager in table.getdminfo().values()
+                 if "FORWARDTABLE" in manager["SPEC"]]
+    return [os.path.abspath(path) for path in (*table.partnames(), *forwarded)]
 
 
 def _first_numbers(table, column: str, number: int) -> np.ndarray:

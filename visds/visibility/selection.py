@@ -11,9 +11,10 @@ from visds.core.polarization import Handedness, available_stokes, parallel_hands
 from visds.core.quantities import UVDistance, byte_count, degrees, seconds, uv_distance
 from visds.core.settings import setting
 from visds.core.sky import separation
+from visds.visibility.description import Description
 from visds.visibility.handedness import known_handedness, override
 from visds.visibility.integrations import ranges
-from visds.visibility.measurement_set import Description, RowRuns
+from visds.visibility.measurement_set import RowRuns
 
 _SAME_FIELD_ARCSEC = 0.1
 _WEIGHT_SAMPLES = 40
