@@ -152,14 +152,13 @@ class ChunkJob:
         with contextlib.ExitStack() as stack:
             measurement_set = stack.enter_context(MeasurementSet(task.source.path))
             reader = ChunkReader(measurement_set, task, self.model_column)
-            slabs = stack.enter_context(contextlib.closing(ahead(
-                reader.slabs(_BUFFERS, stages=1 if self.stream else 2))))
+            slabs = reader.slabs(_BUFFERS, stages=1 if self.stream else 2)
             if self.model is not None:
                 slabs = (subtract(slab, self.model) for slab in slabs)
             if not self.stream:
-                written = stack.enter_context(contextlib.closing(
+                slabs = stack.enter_context(contextlib.closing(
                     write_slabs(path, slabs, len(task.time), visibility_key)))
-                slabs = stack.enter_context(contextlib.closing(ahead(written)))
+            slabs = stack.enter_context(contextlib.closing(ahead(slabs)))
             self._average(slabs).write(block_path, block_key)
         return "made"
 

@@ -28,20 +28,43 @@ def write_chunk(dataset: h5py.Dataset, start: tuple[int, ...], values: np.ndarra
     `start` is the chunk's first element; `values` may be shorter than a chunk at the end of the
     array, and strided.
     """
-    from visds.core.fletcher import fletcher32  # kernels are compiled when they are wanted
-
     nbytes = int(np.prod(dataset.chunks)) * dataset.dtype.itemsize
-    # An odd number of bytes is summed as if a zero came behind; see H5_checksum_fletcher32.
-    stored = _scratch(nbytes + nbytes % 2 + 4)
-    stored[nbytes:] = 0
+    stored = _scratch(_stored_bytes(nbytes))
     chunk = stored[:nbytes].view(dataset.dtype).reshape(dataset.chunks)
     if values.shape == dataset.chunks:
         chunk[...] = values
     else:
         chunk[...] = 0
         chunk[tuple(map(slice, values.shape))] = values
-    checksum = fletcher32(stored[:nbytes + nbytes % 2])
-    stored[nbytes:nbytes + 4] = np.frombuffer(checksum.to_bytes(4, "little"), np.uint8)
+    _seal(stored, nbytes)
+    dataset.id.write_direct_chunk(start, stored[:nbytes + 4])
+
+
+def lay_out_planes(values: np.ndarray, rows: int, memory: np.ndarray | None = None) -> np.ndarray:
+    """Return the planes of an array (T,...,P), one for each place on axis P, as stored chunks.
+
+    A chunk holds `rows` integrations, the last ones zero where the array has fewer. What is
+    returned (P,bytes), for `write_plane`, is `memory` if that is as large.
+    """
+    from visds.core.planes import to_planes  # kernels are compiled when they are wanted
+
+    T, P = len(values), values.shape[-1]
+    nbytes = rows * (values[0].nbytes // P)
+    shape = (P, _stored_bytes(nbytes))
+    stored = memory if memory is not None and memory.shape == shape else np.empty(shape, np.uint8)
+    word = np.dtype(f"u{values.itemsize}")
+    if T < rows:
+        stored[:, nbytes // rows * T:nbytes] = 0
+    to_planes(np.ascontiguousarray(values).view(word).reshape(-1, P), stored.view(word))
+    for plane in stored:
+        _seal(plane, nbytes)
+    return stored
+
+
+def write_plane(dataset: h5py.Dataset, begin: int, stored: np.ndarray) -> None:
+    """Write one of the planes of `lay_out_planes` to a dataset, from integration `begin` on."""
+    nbytes = int(np.prod(dataset.chunks)) * dataset.dtype.itemsize
+    start = (begin,) + (0,) * (len(dataset.chunks) - 1)
     dataset.id.write_direct_chunk(start, stored[:nbytes + 4])
 
 
@@ -63,6 +86,21 @@ def check_chunks(dataset: h5py.Dataset, number: int | None = None) -> None:
     held = dataset.id.get_num_chunks()
     if held != number:
         raise OSError(f"{dataset.name} has {held} chunks, expected {number}")
+
+
+def _stored_bytes(nbytes: int) -> int:
+    """Return the memory for a chunk with its checksum, a multiple of eight bytes."""
+    return -(-(nbytes + 5) // 8) * 8
+
+
+def _seal(stored: np.ndarray, nbytes: int) -> None:
+    """Put the checksum behind the bytes of a chunk."""
+    from visds.core.fletcher import fletcher32  # kernels are compiled when they are wanted
+
+    # An odd number of bytes is summed as if a zero came behind; see H5_checksum_fletcher32.
+    stored[nbytes] = 0
+    checksum = fletcher32(stored[:nbytes + nbytes % 2])
+    stored[nbytes:nbytes + 4] = np.frombuffer(checksum.to_bytes(4, "little"), np.uint8)
 
 
 def _scratch(nbytes: int) -> np.ndarray:

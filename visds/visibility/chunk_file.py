@@ -7,12 +7,15 @@ zero are not written: what is not there is read as zeros. How many chunks were w
 attribute of the dataset, lest one that is lost be read so too.
 """
 
+import contextlib
+import itertools
 import os
 from collections.abc import Iterator
 
 import h5py
 import numpy as np
 
+from visds.core.ahead import ahead
 from visds.core.arrays import (
     ArraySpec,
     create_dataset,
@@ -21,7 +24,7 @@ from visds.core.arrays import (
     open_product,
 )
 from visds.core.arrays import read_attributes as read_record_attributes
-from visds.core.checked_chunks import check_chunks, write_chunk
+from visds.core.checked_chunks import check_chunks, lay_out_planes, write_plane
 from visds.core.product_file import new_product
 from visds.visibility.chunk import VisibilityChunk
 
@@ -43,16 +46,20 @@ def write_slabs(path: str | os.PathLike, slabs: Iterator[VisibilityChunk], integ
     """
     with new_product(path) as file:
         begin, datasets, small = 0, {}, {}
-        for slab in slabs:
-            if not datasets:
-                datasets = _create(file, slab, integrations, key)
-                small = {name: [] for name in _in_time(slab.array_specs()) if name not in datasets}
-            _append(datasets, slab, begin)
-            for name, parts in small.items():
-                parts.append(getattr(slab, name).copy())
-            begin += len(slab.time)
-            file.check()
-            yield slab
+        with contextlib.closing(ahead(_laid_out(slabs))) as laid_out:
+            for slab, planes in laid_out:
+                if not datasets:
+                    datasets = _create(file, slab, integrations, key)
+                    small = {name: [] for name in _in_time(slab.array_specs())
+                             if name not in datasets}
+                for name, stored in planes.items():
+                    for dataset, plane in zip(datasets[name], stored, strict=True):
+                        write_plane(dataset, begin, plane)
+                for name, parts in small.items():
+                    parts.append(getattr(slab, name).copy())
+                begin += len(slab.time)
+                file.check()
+                yield slab
         for name, parts in small.items():
             _write_whole(file, slab, name, np.concatenate(parts))
         for dataset in (part for parts in datasets.values() for part in parts):
@@ -103,6 +110,28 @@ def _in_time(specs: dict[str, ArraySpec]) -> list[str]:
     return [name for name, spec in specs.items() if spec.axes.startswith("T")]
 
 
+def _by_channel(slab: VisibilityChunk) -> list[str]:
+    """Return the names of the arrays that are written slab by slab."""
+    return [name for name in PER_CORRELATION
+            if getattr(slab, name).shape[2] == len(slab.frequency)]
+
+
+def _laid_out(slabs: Iterator[VisibilityChunk]
+              ) -> Iterator[tuple[VisibilityChunk, dict[str, np.ndarray]]]:
+    """Yield the slabs and, by name, their arrays as they are stored, in memory used again."""
+    # One is laid out while another waits and a third is written.
+    rings: list[dict[str, np.ndarray]] = [{} for _ in range(3)]
+    rows = 0
+    for slab, ring in zip(slabs, itertools.cycle(rings), strict=False):
+        rows = rows or len(slab.time)
+        planes = {}
+        for name in _by_channel(slab):
+            values = getattr(slab, name)
+            if name != "flags" or values.any():
+                planes[name] = ring[name] = lay_out_planes(values, rows, ring.get(name))
+        yield slab, planes
+
+
 def _create(file: h5py.File, slab: VisibilityChunk, integrations: int,
             key: str) -> dict[str, list[h5py.Dataset]]:
     """Lay out a file; return the datasets that are written slab by slab, by array."""
@@ -113,22 +142,13 @@ def _create(file: h5py.File, slab: VisibilityChunk, integrations: int,
         values = getattr(slab, name)
         if not spec.axes.startswith("T"):
             create_dataset(file, name, spec, values.shape, data=values)
-        elif name in PER_CORRELATION and values.shape[2] == len(slab.frequency):
+        elif name in _by_channel(slab):
             shape = (integrations, *values.shape[1:3])
             chunks = (min(len(slab.time), integrations), *values.shape[1:3])
             datasets[name] = [
                 create_dataset(file.require_group(name), label, spec, shape, chunks=chunks)
                 for label in slab.correlations]
     return datasets
-
-
-def _append(datasets: dict[str, list[h5py.Dataset]], slab: VisibilityChunk, begin: int) -> None:
-    for name, parts in datasets.items():
-        values = getattr(slab, name)
-        if name == "flags" and not values.any():
-            continue
-        for place, dataset in enumerate(parts):
-            write_chunk(dataset, (begin, 0, 0), values[..., place])
 
 
 def _write_whole(file: h5py.File, slab: VisibilityChunk, name: str, values: np.ndarray) -> None:
