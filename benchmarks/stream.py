@@ -33,6 +33,7 @@ from side_by_side import (
 )
 
 from visds.core.farm import Farm
+from visds.core.memory import keep_freed_memory
 from visds.core.sky import Direction
 from visds.dynspec.flag import FlagSettings
 from visds.pipeline import ChunkJob
@@ -122,6 +123,7 @@ def pinned(case, cores):
 
 def measure(path, work, disk, repeats):
     """Return the results as Markdown."""
+    keep_freed_memory()  # as the programs do
     ready = observation(path)
     warm(path)
     bare = BareRead(ready)
