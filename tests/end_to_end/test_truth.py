@@ -7,7 +7,7 @@ import pytest
 import reference
 from noisy import TRUTH
 from products import assert_same_sums
-from program import cached_runner
+from program import cached_runner, run
 from rooms import plan, spectrum, writable
 
 from visds.core.flags import Flag
@@ -147,16 +147,20 @@ def test_one_two_and_seven_chunks_give_the_same_numbers(simulated, program, opti
                                        getattr(one.spectrum, name), rtol=1e-12, atol=1e-15)
 
 
-def test_slabs_streams_and_chunk_files_give_the_same_numbers(simulated, program, monkeypatch):
+def test_slabs_streams_and_chunk_files_give_the_same_numbers(
+        simulated, program, monkeypatch, tmp_path):
     path = simulated(**QUIESCENT, noise="300mJy", dropped=0.1).measurement_set
     plain, streamed = program(path), program(path, "--stream")
     assert_same_sums(plain.out, streamed.out)
     assert not list(streamed.out.glob("chunks/*.visibility.h5"))
     monkeypatch.setattr("visds.visibility.read.SLAB_BYTES", 20_000)
     monkeypatch.setattr("visds.pipeline.SLAB_BYTES", 20_000)
-    # The target is new, so the blocks are; the visibilities come from the files of the first run.
-    small = cached_runner(plain.out.parent)(path, "--stream", "--time-bin", "1")
-    assert_same_sums(plain.out, small.out)
+    assert_same_sums(plain.out, run(path, tmp_path / "streamed", "--stream").out)
+    assert_same_sums(plain.out, run(path, tmp_path / "kept").out)
+    # A clip that leaves nothing out is another block, made from the visibilities on file.
+    again = run(path, tmp_path / "kept", "--clip-i", "1e6Jy")
+    assert "averaged again from their chunk files" in again.said
+    assert_same_sums(plain.out, again.out)
 
 
 def test_the_measurement_sets_own_model_is_taken_away(simulated, program):
