@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -25,34 +24,30 @@ def target_entry(observation: Observation) -> dict[str, Any]:
 
 
 def data_entry(observation: Observation) -> dict[str, Any]:
-    """Return what provenance.json says of the data that were used: what, where and when.
+    """Return what provenance.json says of the data: whose, when, and where they were used.
 
-    By number or name, the centre of the field (deg), ends of spectral windows (Hz) and of scans
-    (MJD UTC), which flags and calibration do not change.
+    The telescope, the first and last TIME of the whole measurement set (MJD UTC, as stored), and by
+    number the centre of the field (ICRS, deg) and the ends of the spectral windows (Hz) that were
+    used: what flags, calibration and other selections do not change.
     """
-    plan, tasks = observation.plan, observation.plan.tasks
+    plan = observation.plan
     centre = Direction(*plan.phase_centre, plan.frame).to("ICRS")
-    scans: dict[str, list[float]] = {}
-    for task in tasks:
-        start, stop = scans.get(str(task.scan), (math.inf, -math.inf))
-        scans[str(task.scan)] = [min(start, float(task.time.min())),
-                                 max(stop, float(task.time.max()))]
     return {
         "telescope": plan.description.telescope,
-        "fields": {plan.field: [centre.ra, centre.dec]},
+        "time": list(plan.time_span),
+        "fields": {str(plan.field_number): [centre.ra, centre.dec]},
         "spectral_windows": {str(task.source.spectral_window): [
             float(task.source.frequency.min()), float(task.source.frequency.max())]
-            for task in tasks},
-        "scans": scans}
+            for task in plan.tasks}}
 
 
 def refuse_other_products(folder: Path, observation: Observation, settings: RunSettings) -> None:
     """Keep products of another measurement set or another target from being replaced.
 
-    A measurement set of the same name is another if a field, spectral window or scan that both
-    have is at another place, frequency or time. Targets are the same within half a beam, whatever
-    they are called. Other settings on the same target are the next run of the same; a folder
-    without provenance.json holds no products.
+    A measurement set of the same name is another if no time belongs to both, or a field or a
+    spectral window of the same number is at another place or frequency. Targets are the same within
+    half a beam, whatever they are called. Other settings on the same target are the next run of the
+    same; a folder without provenance.json holds no products.
 
     Raises
     ------
@@ -112,6 +107,9 @@ def _other_data(held: dict[str, Any], now: dict[str, Any]) -> str:
     """Return in words how data of provenance.json are others than those of now, "" if not."""
     if held.get("telescope", now["telescope"]) != now["telescope"]:
         return f"of {held['telescope']}"
+    first, last = held.get("time", now["time"])
+    if first > now["time"][1] + _MINUTE or last < now["time"][0] - _MINUTE:
+        return f"which begin at {date_and_time(first)} UTC"
     for name, here in now["fields"].items():
         there = held.get("fields", {}).get(name, here)
         if 3600 * separation(Direction(*there), Direction(*here)) > 60:
@@ -120,19 +118,14 @@ def _other_data(held: dict[str, Any], now: dict[str, Any]) -> str:
         first, last = held.get("spectral_windows", {}).get(number, (low, high))
         if max(abs(first - low), abs(last - high)) > 1e-6 * high:
             return f"whose spectral window {number} is {first / 1e6:.6g} to {last / 1e6:.6g} MHz"
-    for number, (start, stop) in now["scans"].items():
-        first, last = held.get("scans", {}).get(number, (start, stop))
-        # A --time-offset is a setting.
-        if first > stop + _MINUTE or last < start - _MINUTE:
-            return f"whose scan {number} began at {date_and_time(first)} UTC"
     return ""
 
 
 def _written(value: Any) -> str:
-    """Return a setting in few letters; none where nothing was given."""
+    """Return a setting in few letters; default where nothing was given."""
     if isinstance(value, (list, tuple)):
         value = " ".join(map(str, value)) or None
-    text = "none" if value is None else str(value)
+    text = "default" if value is None else str(value)
     return text if len(text) <= 40 else text[:37] + "..."
 
 

@@ -11,12 +11,14 @@ import numpy as np
 from visds.core.catalogue import Catalogue
 from visds.core.errors import MeasurementSetError, SettingsError, SkyModelError
 from visds.core.log import logger
+from visds.core.plural import counted
 from visds.core.polarization import Handedness, available_stokes
 from visds.core.provenance import file_hash, key
 from visds.core.quantities import channel_bin, time_bin
 from visds.core.settings import Settings
-from visds.core.sky import LIGHT_SPEED, Direction, separation
+from visds.core.sky import LIGHT_SPEED, Direction, angle_text, separation
 from visds.crossmatch.several import check_match, read_catalogues
+from visds.dynspec.binning import channel_bin_text, time_bin_text
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.plots.quantity import check_plot
 from visds.dynspec.smearing import smearing
@@ -78,15 +80,27 @@ class Observation:
         plan = self.plan
         integrations = len({time for task in plan.tasks for time in task.time})
         return [f"{self.measurement_set}: {plan.description.telescope}, field {plan.field}, "
-                f"{integrations} integrations in {len({task.scan for task in plan.tasks})} scans, "
-                f"{len(plan.tasks)} chunks",
+                f"{counted(integrations, 'integration')} in "
+                f"{counted(len({task.scan for task in plan.tasks}), 'scan')}, "
+                f"{counted(len(plan.tasks), 'chunk')}",
                 f"target at {self.target}" + (
                     f" ({self.target_origin})" if self.target_origin else ""),
                 *self.bins, *self.added_stokes,
                 *(f"chosen: {choice}" for choice in plan.choices),
-                *(f"catalogue {name}: {len(catalogue)} sources"
+                *self._model_line(),
+                *(f"catalogue {name}: {counted(len(catalogue), 'source')}"
                   + "".join(f"; {note}" for note in catalogue.notes)
                   for name, catalogue in self.catalogues.items())]
+
+    def _model_line(self) -> list[str]:
+        if self.model is None:
+            return []
+        frequency = np.array([float(np.mean([task.source.frequency.mean()
+                                             for task in self.plan.tasks]))])
+        flux_density = float(self.model.stokes[:, 0] @ self.model.spectrum(frequency)[:, 0])
+        components = counted(len(self.model.ra), "component")
+        return [f"sky model {self.model_file}: {components}, together {flux_density:.4g} Jy at "
+                f"{frequency[0] / 1e6:.5g} MHz"]
 
     def say(self) -> None:
         """Write to the log what was chosen and what is doubtful."""
@@ -174,14 +188,14 @@ def prepare(measurement_set: str, settings: Settings) -> Observation:
     warnings = [*plan.warnings, *found.warnings]
     width = _field_width(plan)
     if away > 5 * width:
-        raise SettingsError(f"--target: {target} is {away:.2f} deg from the phase centre of field "
-                            f"{plan.field}, whose primary beam is {width:.2f} deg wide")
+        raise SettingsError(f"--target: {target} is {angle_text(away)} from the phase centre of "
+                            f"field {plan.field}, whose primary beam is {angle_text(width)} wide")
     if away > width / 2:
-        warnings.append(f"the target is {away:.2f} deg from the phase centre, beyond half the "
-                        f"primary beam ({width:.2f} deg wide): its flux density is attenuated")
+        warnings.append(f"the target is {angle_text(away)} from the phase centre, beyond half the "
+                        f"primary beam ({angle_text(width)} wide): its flux density is attenuated")
     bandwidth, time = smearing(plan, away)
     if min(bandwidth, time) < 0.9:
-        warnings.append(f"smearing at the target, {away:.2f} deg from the phase centre, leaves "
+        warnings.append(f"smearing at the target, {angle_text(away)} from the phase centre, leaves "
                         f"{bandwidth:.2f} (bandwidth) and {time:.2f} (time) of the flux density on "
                         "the longest baselines")
     model, column, file = _read_model(plan, settings["target"].model, centre, width)
@@ -214,22 +228,13 @@ def _used_correlations(plan: Plan, settings: Settings) -> tuple[str, ...]:
 
 def _bins(plan: Plan, average: AverageSettings) -> tuple[str, ...]:
     """Return what the bins of the products are, in counts and in units, as lines of text."""
-    integration = float(np.median(np.concatenate([task.integration for task in plan.tasks])))
-    width = float(np.median(np.concatenate([task.source.channel_width for task in plan.tasks])))
     lines = []
-    for axis, sample, bin, one, unit in (
-            ("time", "integration", average.time_bin and time_bin(average.time_bin),
-             integration, ("s", 1.0)),
-            ("channel", "channel", average.channel_bin and channel_bin(average.channel_bin),
-             width, ("MHz", 1e6))):
-        if not bin:
-            continue
-        count = bin.count or bin.width / one
-        counted = f"{count:.4g} {sample}{'' if count == 1 else 's'} of {_measure(one, unit)}"
-        lines.append(f"{axis} bins of {counted} ({_measure(count * one, unit)})" if bin.count
-                     else f"{axis} bins of {_measure(bin.width, unit)} ({counted})")
-        if count < 1:
-            lines[-1] += ": nothing is averaged"
+    if average.time_bin:
+        lines.append(time_bin_text(time_bin(average.time_bin), np.concatenate(
+            [task.integration for task in plan.tasks])))
+    if average.channel_bin:
+        lines.append(channel_bin_text(channel_bin(average.channel_bin), np.concatenate(
+            [task.source.channel_width for task in plan.tasks])))
     return tuple(lines)
 
 
@@ -237,10 +242,6 @@ def _added_stokes(plan: Plan, asked: str | None) -> tuple[str, ...]:
     """Return what is made beyond the Stokes parameters that were asked for, as lines of text."""
     added = [] if asked is None else [name for name in plan.stokes if name not in asked.upper()]
     return (f"Stokes {', '.join(added)} is made as well as {asked}",) if added else ()
-
-
-def _measure(value: float, unit: tuple[str, float]) -> str:
-    return f"{value / unit[1]:.4g} {unit[0]}"
 
 
 def _field_width(plan: Plan) -> float:

@@ -21,6 +21,7 @@ from visds.core.errors import ExitCode, FormatError, MeasurementSetError, Output
 from visds.core.farm import Farm, Outcome
 from visds.core.files import make_folder, only_writer, output_error, whole_file
 from visds.core.log import log_file, logger
+from visds.core.plural import counted
 from visds.core.progress import Progress
 from visds.core.provenance import Provenance, command_line, file_hash, key
 from visds.core.settings import Settings
@@ -100,9 +101,7 @@ def run(measurement_set: str, out: str, settings: Settings, farm: Farm) -> int:
         refuse_other_products(folder, observation, settings["run"])
         observation.say()
         say_changed_settings(folder, settings)
-        _clear(folder, settings["run"])
-        with whole_file(folder / "settings.toml") as part:
-            part.write_text(settings.to_toml())
+        _sweep(folder, settings["run"])
         outcomes, stopped = _make_chunks(observation, folder, settings, farm)
         failed = [outcome for outcome in outcomes if outcome.error]
         if stopped:
@@ -181,7 +180,7 @@ def _make_chunks(observation: Observation, folder: Path, settings: Settings,
         for outcome in farm.run(job, tasks, cost=lambda task: task.nbytes, stop=deadline):
             outcomes.append(outcome)
             deadline.took(outcome.seconds)
-            progress.advance(outcome.task.nbytes)
+            progress.advance(outcome.task.nbytes, is_new=outcome.result != "reused")
             if isinstance(outcome.exception, OutputError):
                 raise outcome.exception
             if outcome.error:
@@ -189,10 +188,11 @@ def _make_chunks(observation: Observation, folder: Path, settings: Settings,
                              outcome.error)
                 logger.debug(outcome.traceback)
     done = [outcome.result for outcome in outcomes]
-    logger.info("%d chunks, %d of them from an earlier run", len(outcomes), done.count("reused"))
+    logger.info("%s, %d of them from an earlier run", counted(len(outcomes), "chunk"),
+                done.count("reused"))
     if "averaged again" in done:
-        logger.info("%d chunks averaged again from their chunk files, without the measurement set",
-                    done.count("averaged again"))
+        logger.info("%s averaged again from chunk files, without the measurement set",
+                    counted(done.count("averaged again"), "chunk"))
     return outcomes, len(outcomes) < len(tasks)
 
 
@@ -200,6 +200,9 @@ def _make_products(observation: Observation, folder: Path, settings: Settings, f
                    failed: list[Outcome]) -> None:
     """Stitch the blocks and write everything that follows from the dynamic spectrum."""
     spectrum = _stitched(observation, folder / "chunks", failed)
+    _clear_products(folder)
+    with whole_file(folder / "settings.toml") as part:
+        part.write_text(settings.to_toml())
     average = settings["average"]
     spectrum = spectrum.rebin(time=average.time_bin, channel=average.channel_bin)
     light_curve = spectrum.light_curve()
@@ -218,7 +221,7 @@ def _make_products(observation: Observation, folder: Path, settings: Settings, f
         _write_table(table, folder / f"{name}.ecsv")
     pictures = _draw(spectrum, detections, settings, folder / "plots", farm)
     health = imaginary_parts(spectrum)
-    doubtful = doubts(spectrum, detections, health)
+    doubtful = doubts(spectrum, detections, health, variability)
     for line in doubtful:
         logger.warning("%s", line)
     warnings = [*observation.warnings, *doubtful,
@@ -242,8 +245,8 @@ def _make_products(observation: Observation, folder: Path, settings: Settings, f
         measurement_set=observation.measurement_set, target=target_entry(observation),
         data=data_entry(observation),
         failed_chunks=[outcome.task.name for outcome in failed])
-    logger.info("%d detections, %s", len(detections),
-                f"{len(matches)} matches" if observation.catalogues else NO_CATALOGUE)
+    logger.info("%s, %s", counted(len(detections), "detection"),
+                counted(len(matches), "match", "es") if observation.catalogues else NO_CATALOGUE)
     logger.info("report: %s", folder / "report.html")
 
 
@@ -304,18 +307,25 @@ def _write_table(table: Table, path: Path) -> None:
         table.write(part, format="ascii.ecsv", overwrite=True)
 
 
-def _clear(folder: Path, settings: RunSettings) -> None:
-    """Take away the products of an earlier run, and its chunks too if a fresh start is wanted.
-
-    What an unfinished run leaves must not look like the products of a finished one.
-    """
-    stale = [folder / name for name in PRODUCTS]
-    stale += (folder / "plots").glob("*.p[nd][gf]")
+def _sweep(folder: Path, settings: RunSettings) -> None:
+    """Take away what killed runs left half-written; for a fresh start all that a run makes."""
+    _remove([path for place in (folder, folder / "chunks", folder / "plots")
+             for path in place.glob(".*.part*")])
     if settings.fresh:
-        stale += (folder / "chunks").glob("*.h5")
-    for place in (folder, folder / "chunks", folder / "plots"):
-        stale += place.glob(".*.part*")
-    for path in stale:
+        _remove(list((folder / "chunks").glob("*.h5")))
+        _clear_products(folder)
+
+
+def _clear_products(folder: Path) -> None:
+    """Take away the products of an earlier run, now that there is something to replace them.
+
+    What a run leaves that ends among its products must not look like those of a finished one.
+    """
+    _remove([*(folder / name for name in PRODUCTS), *(folder / "plots").glob("*.p[nd][gf]")])
+
+
+def _remove(paths: list[Path]) -> None:
+    for path in paths:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:

@@ -5,6 +5,7 @@ import pytest
 from astropy.table import Table
 
 from visds.commands.match import main
+from visds.dynspec.detection.columns import empty_table
 
 
 @pytest.fixture
@@ -23,6 +24,23 @@ def star(tmp_path):
 def run(capsys, *arguments):
     code = main([str(argument) for argument in arguments])
     return code, *capsys.readouterr()
+
+
+def test_a_star_that_was_quiet_matches_nothing_and_is_no_error(star, capsys):
+    empty_table().write(star / "quiet.ecsv")
+    output = star / "matches.ecsv"
+    code, out, err = run(capsys, star / "quiet.ecsv", "--catalogue", star / "stars.csv",
+                         "-o", output)
+    assert (code, err) == (0, "")
+    assert "no sources, no matches" in out
+    assert len(Table.read(output)) == 0
+
+
+def test_a_catalogue_without_a_row_is_an_error(star, capsys):
+    Table({"name": ["x"], "ra": [1.0], "dec": [1.0]})[:0].write(star / "none.ecsv")
+    code, _, err = run(capsys, star / "none.ecsv", "--catalogue", star / "stars.csv")
+    assert code == 2
+    assert "none.ecsv has no rows" in err
 
 
 def test_detections_bring_their_epoch_and_find_the_moving_star(star, capsys):
@@ -137,7 +155,7 @@ def test_an_unknown_chance_probability_has_its_reason_in_the_summary_and_in_the_
     assert code == 0
     assert next(line for line in out.splitlines() if line.startswith("stars ")).split()[-1] \
         == "unknown"
-    reason = ("the chance probability is unknown for 1 of 1 sources: fewer than 3 of the "
+    reason = ("the chance probability is unknown for 1 of 1 sources: fewer than 3 places of the "
               "catalogue's sources lie beyond the search radius (it has 2)")
     assert f"note: stars: {reason}" in out
     table = Table.read(star / "matches.ecsv")

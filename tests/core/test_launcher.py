@@ -31,6 +31,8 @@ def test_sizes_that_agree_pass_the_launcher_check():
     ({"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_LOCAL_SIZE": "4"}, True),
     ({"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_LOCAL_SIZE": "2"}, False),
     ({"OMPI_COMM_WORLD_SIZE": "4"}, False),
+    ({"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_LOCAL_SIZE": "2",
+      "SLURM_STEP_NUM_NODES": "1"}, False),
     ({"SLURM_STEP_NUM_NODES": "1"}, True), ({"SLURM_STEP_NUM_NODES": "2"}, False)])
 def test_a_job_on_one_node_is_known_by_what_the_launcher_says(monkeypatch, said, expected):
     for name, value in said.items():

@@ -46,6 +46,19 @@ def test_a_batch_log_gets_a_line_at_most_every_30_seconds_and_one_at_the_end(clo
     assert "\r" not in stream.getvalue() and "\x1b" not in stream.getvalue()
 
 
+def test_what_an_earlier_run_finished_counts_in_no_rate(clock):
+    stream = io.StringIO()
+    with Progress("chunks", 3, 12 * 10**9, stream) as progress:
+        clock(2)
+        progress.advance(2 * 10**9, is_new=False)
+        clock(28)
+        progress.advance(4 * 10**9, is_new=False)
+        clock(10)
+        progress.advance(6 * 10**9)
+    assert stream.getvalue().splitlines() == ["chunks 2/3, 30.0 s left",
+                                              "chunks 3/3, 0.15 GB/s, 40.0 s"]
+
+
 def test_the_time_left_goes_by_bytes_where_they_are_known(clock):
     stream = io.StringIO()
     with Progress("chunks", 2, 10 * 10**9, stream) as progress:

@@ -7,10 +7,12 @@ from visds.dynspec.detection.detect import detect
 from visds.dynspec.detection.settings import DetectSettings
 from visds.dynspec.doubts import doubts
 from visds.dynspec.imaginary_part import imaginary_parts
+from visds.dynspec.variability import statistics
 
 
 def said(made):
-    return doubts(made, detect(made, DetectSettings()), imaginary_parts(made))
+    return doubts(made, detect(made, DetectSettings()), imaginary_parts(made),
+                  statistics(made.light_curve()))
 
 
 def test_good_data_raise_no_doubt():
@@ -44,3 +46,12 @@ def test_an_event_that_fills_a_scan_is_doubted():
     truth[20:40, :, 0] = 0.3
     made = spectrum(truth, scans=(1, 2, 3))
     assert any("fills scan 2" in line for line in said(made))
+
+
+def test_errors_that_baselines_make_and_time_does_not_show_are_said():
+    made = spectrum(np.zeros((60, 32, 4)))
+    # Half of the baselines see 2 Jy more, the others as much less, all the time.
+    made = made.replace(sum_w2v2=made.sum_w2v2 + 2.0**2 * made.sum_w2)
+    lines = said(made)
+    assert any("the light curve of I scatters by 0." in line and "between baselines" in line
+               for line in lines)

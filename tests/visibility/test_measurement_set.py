@@ -164,7 +164,17 @@ def test_a_missing_feed_table_gives_no_receptor_angles(simulated, tmp_path):
 
 
 def test_reading_changes_no_file_not_even_a_lock(observed):
-    path = observed("vla_NGC5921_cal")
+    check_nothing_changes(observed("vla_NGC5921_cal"))
+
+
+def test_reading_makes_no_lock_where_there_is_none(simulated, tmp_path):
+    path = simulated(copy_to=tmp_path).measurement_set
+    for lock in path.rglob("table.lock"):
+        lock.unlink()
+    check_nothing_changes(path)
+
+
+def check_nothing_changes(path):
     before = contents(path)
     with MeasurementSet(path) as measurement_set:
         measurement_set.describe()

@@ -158,16 +158,20 @@ def test_stokes_i_is_always_among_those_made(observed):
     assert plan(observed("vla_3C273_1989"), "--stokes", "U,Q").stokes == ("I", "Q", "U")
 
 
-@pytest.mark.parametrize(("name", "options", "expected", "calibrated"), [
-    ("vla_3C273_1989", (), "row", False), ("vla_NGC5921_cal", (), "spectrum", True),
-    ("atca_1934_cabb", (), "row", False), ("lofar_msss_corrected", (), "spectrum", True),
-    ("vlba_mojave_M87", (), "spectrum", True), ("askap_vela_pol-60", (), "row", False),
-    ("vlba_mojave_M87", ("--weights", "row"), "row", True),
-    ("vlba_mojave_M87", ("--weights", "flat"), "flat", False)])
+@pytest.mark.parametrize(("name", "options", "expected", "calibrated", "why"), [
+    ("vla_3C273_1989", (), "row", False, ": WEIGHT_SPECTRUM is constant"),
+    ("atca_1934_cabb", (), "row", False, ": WEIGHT_SPECTRUM is constant"),
+    ("askap_vela_pol-60", (), "row", False, ": no WEIGHT_SPECTRUM"),
+    ("vla_NGC5921_cal", (), "spectrum", True, ""), ("vlba_mojave_M87", (), "spectrum", True, ""),
+    ("lofar_msss_corrected", (), "spectrum", True, ""),
+    ("vlba_mojave_M87", ("--weights", "row"), "row", True, ""),
+    ("vlba_mojave_M87", ("--weights", "flat"), "flat", False, "")])
 def test_weights_are_those_of_the_data_and_said_to_be_without_scale_where_they_are(
-        observed, name, options, expected, calibrated):
+        observed, name, options, expected, calibrated, why):
     planned = plan(observed(name), *options)
     assert (planned.weights, planned.weights_calibrated) == (expected, calibrated)
+    if not options:
+        assert f"weights {expected}{why}" in planned.choices
     assert any("have no scale" in warning for warning in planned.warnings) != calibrated
 
 
@@ -180,7 +184,9 @@ def test_weights_that_are_all_nan_are_not_a_crash(simulated, tmp_path):
     path = simulated(copy_to=tmp_path, weight_spectrum=True).measurement_set
     with writable(path) as main:
         main.putcol("WEIGHT_SPECTRUM", np.full_like(main.getcol("WEIGHT_SPECTRUM"), np.nan))
-    assert plan(path).weights == "row"
+    planned = plan(path)
+    assert planned.weights == "row"
+    assert "weights row: WEIGHT_SPECTRUM holds no finite number" in planned.choices
 
 
 def test_weights_that_differ_between_baselines_only_are_not_constant(simulated, tmp_path):

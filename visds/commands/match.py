@@ -60,20 +60,20 @@ def _body(argv: Sequence[str] | None) -> int:
     parser = Parser("visds-match", _DESCRIPTION, {"left": LeftSettings, "match": MatchSettings},
                     epilog=_EXAMPLES)
     parser.argparse.add_argument("left", metavar="LEFT", help="catalogue or detections")
-    parser.argparse.add_argument("-o", "--output", metavar="FILE",
+    parser.argparse.add_argument("-o", "--out", metavar="FILE",
                                  help="table of the matches: .ecsv, .csv, .fits, .vot or .xml")
     arguments, settings = parser.parse(argv)
     if not settings["match"].catalogue:
         raise SettingsError("--catalogue is missing: nothing to match with")
     check_column_mapping("--left-columns", settings["left"].left_columns)
-    if arguments.output:
-        table_format(arguments.output)
-        _refuse_input(arguments.output, [arguments.left, *settings["match"].catalogue])
+    if arguments.out:
+        table_format(arguments.out)
+        _refuse_input(arguments.out, [arguments.left, *settings["match"].catalogue])
     if _is_empty(arguments.left):
         table = matches_table({}, settings["match"])
         print(f"{arguments.left}: no sources, no matches")
-        if arguments.output:
-            write_matches(arguments.output, table)
+        if arguments.out:
+            write_matches(arguments.out, table)
         return ExitCode.OK
     left = Catalogue.read(arguments.left, settings["left"].left_columns)
     epoch = settings["left"].epoch
@@ -83,9 +83,9 @@ def _body(argv: Sequence[str] | None) -> int:
     matches = match_each(left, catalogues, settings["match"], epoch)
     table = matches_table(matches, settings["match"], epoch)
     print(summary(left, matches, settings["match"], epoch))
-    if arguments.output:
-        write_matches(arguments.output, table)
-        print(f"\n{arguments.output}: {len(table)} matches")
+    if arguments.out:
+        write_matches(arguments.out, table)
+        print(f"\n{arguments.out}: {len(table)} matches")
     elif len(table):
         best = table[table["best"]]
         print("", *_lines(best[:_ROWS_SHOWN]), sep="\n")
@@ -96,7 +96,7 @@ def _body(argv: Sequence[str] | None) -> int:
 
 def _is_empty(path: str) -> bool:
     """Whether a file is a table of detections without a row: a quiet star is no error."""
-    table = read_table(path)
+    table = read_table(path, may_be_empty=True)
     return not len(table) and "false_alarm_probability" in table.colnames
 
 

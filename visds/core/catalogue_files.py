@@ -24,7 +24,7 @@ _BROKEN = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError,
            EOFError, OverflowError, zlib.error, ExpatError, yaml.YAMLError)
 
 
-def read_table(path: str | os.PathLike) -> Table:
+def read_table(path: str | os.PathLike, *, may_be_empty: bool = False) -> Table:
     """Return the table in a catalogue file, whatever its suffix; gzip is undone.
 
     Missing values are masked. Units that are not in the standards are kept as they are written.
@@ -34,7 +34,8 @@ def read_table(path: str | os.PathLike) -> Table:
     Raises
     ------
     CatalogueError
-        If the file is missing, empty, broken, or none of these formats.
+        If the file is missing, empty, broken, or none of these formats, or the table has no row
+        (unless it may be empty).
     """
     path = Path(path)
     head = _head(path)
@@ -49,7 +50,7 @@ def read_table(path: str | os.PathLike) -> Table:
     except _BROKEN as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise CatalogueError(f"{path} cannot be read: {reason}") from error
-    if len(table) == 0:
+    if len(table) == 0 and not may_be_empty:
         raise CatalogueError(f"{path} has no rows")
     return table
 

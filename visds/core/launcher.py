@@ -33,8 +33,9 @@ def launched_size() -> int | None:
 def is_one_node() -> bool:
     """Whether a launcher says that it started all processes on one node."""
     size = os.environ.get("OMPI_COMM_WORLD_SIZE")
-    return ((size is not None and os.environ.get("OMPI_COMM_WORLD_LOCAL_SIZE") == size)
-            or os.environ.get("SLURM_STEP_NUM_NODES") == "1")
+    if size is not None:
+        return os.environ.get("OMPI_COMM_WORLD_LOCAL_SIZE") == size
+    return os.environ.get("SLURM_STEP_NUM_NODES") == "1"
 
 
 def check_launcher(size: int, launched: int | None) -> None:

@@ -25,7 +25,7 @@ class Progress:
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty() or (stream is None and BAR_VARIABLE in os.environ)
         self._begun = self._shown = time.monotonic()
-        self._done = self._bytes_done = 0
+        self._done = self._bytes_done = self._bytes_new = 0
 
     def __enter__(self):
         return self
@@ -35,10 +35,11 @@ class Progress:
         if self._total:
             self._show(final=True)
 
-    def advance(self, nbytes: int = 0) -> None:
-        """Count one more item done, of `nbytes`."""
+    def advance(self, nbytes: int = 0, *, is_new: bool = True) -> None:
+        """Count one more item done, of `nbytes`; the rate is that of the items that are new."""
         self._done += 1
         self._bytes_done += nbytes
+        self._bytes_new += nbytes if is_new else 0
         every = _BAR_EVERY if self._terminal else _LINE_EVERY
         if time.monotonic() - self._shown >= every and self._done < self._total:
             self._show()
@@ -48,8 +49,8 @@ class Progress:
         self._shown = now
         elapsed = max(now - self._begun, 1e-6)
         text = f"{self._label} {self._done}/{self._total}"
-        if self._bytes_done:
-            text += f", {self._bytes_done / elapsed / 1e9:.2f} GB/s"
+        if self._bytes_new:
+            text += f", {self._bytes_new / elapsed / 1e9:.2f} GB/s"
         if final:
             text += f", {_duration(elapsed)}"
         else:

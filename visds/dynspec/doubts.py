@@ -12,9 +12,16 @@ _WELL = (0.8, 1.25)
 """Ratios of errors that pass without a word."""
 
 
-def doubts(spectrum: DynamicSpectrum, detections: Table,
-           imaginary: dict[str, ImaginaryPart]) -> list[str]:
-    """Return warnings about errors, weights, imaginary parts by polarization, and detections."""
+_TOO_GOOD = 1e-6
+"""Probability of a light curve that agrees with a constant as well or better."""
+
+
+def doubts(spectrum: DynamicSpectrum, detections: Table, imaginary: dict[str, ImaginaryPart],
+           variability: Table) -> list[str]:
+    """Return warnings about errors, weights, imaginary parts, light curves and detections.
+
+    `imaginary` by polarization; `variability` as `variability.statistics` returns it.
+    """
     lines = []
     scale = spectrum.meta.get("weight_scale", {}).get("I", math.nan)
     if spectrum.meta.get("weights_calibrated", True) and not _passes(scale):
@@ -29,6 +36,10 @@ def doubts(spectrum: DynamicSpectrum, detections: Table,
                      "other subarrays the flux density is wrong")
     lines += [f"the imaginary part of {label} {part.verdict}" for label, part in imaginary.items()
               if part.verdict]
+    lines += [f"the light curve of {row['polarization']} scatters by {row['eta'] ** 0.5:.2f} of "
+              "its errors: these hold what differs between baselines and does not change with time "
+              "(a resolved source, others in the field, calibration), so changes are better known "
+              "than they say" for row in variability if 1 - row["probability"] < _TOO_GOOD]
     return lines + _about_detections(spectrum, detections)
 
 

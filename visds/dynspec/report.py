@@ -277,10 +277,13 @@ def _health(health: Mapping[str, ImaginaryPart]) -> str:
             + f'<td class="words">{words}</td></tr>')
     return (_note("The imaginary part of the mean visibility holds no flux density of a point "
                   "source in the target direction: in units of sigma its scatter about zero is 1, "
-                  "and its mean over any scan is zero, if all is well. How far the scatter of "
-                  "noise may be from 1 depends on the number of cells.")
+                  "and its mean over any scan is zero, if all is well. The scatter is 1.4826 times "
+                  "the median modulus, which a few bad cells or scans do not change; the mean of a "
+                  "scan tells those. How far the scatter of noise may be from 1 depends on the "
+                  "number of cells.")
             + '<div class="wide"><table>\n<thead><tr><th>polarization</th>'
-              '<th class="number">scatter / sigma</th><th class="number">passes</th>'
+              '<th class="number">scatter / sigma (from the median)</th>'
+              '<th class="number">passes</th>'
               '<th class="number">farthest mean of a scan / sigma</th><th></th></tr></thead>\n'
               "<tbody>\n" + "\n".join(rows) + "\n</tbody>\n</table></div>")
 

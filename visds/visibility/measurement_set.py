@@ -3,9 +3,10 @@
 The one module that knows python-casacore.
 """
 
+import contextlib
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ SUBTABLES = ("ANTENNA", "DATA_DESCRIPTION", "FIELD", "OBSERVATION", "POLARIZATIO
 COLUMNS = ("ANTENNA1", "ANTENNA2", "DATA_DESC_ID", "FIELD_ID", "FLAG", "FLAG_ROW", "INTERVAL",
            "SCAN_NUMBER", "TIME", "UVW", "WEIGHT")
 FREQUENCY_FRAMES = ("REST", "LSRK", "LSRD", "BARY", "GEO", "TOPO", "GALACTO", "LGROUP", "CMB")
+_CASACORE_SETTINGS = Path(__file__).with_name("casacore.rc")
 _ROWS_AT_ONCE = 1_000_000
 _TILED_TYPES = {"boolean": np.dtype(bool), "complex": np.dtype(np.complex64),
                 "float": np.dtype(np.float32), "double": np.dtype(np.float64)}
@@ -268,7 +270,7 @@ class MeasurementSet:
         path = os.path.join(self.path, subtable) if subtable else self.path
         if subtable and not os.path.isfile(os.path.join(path, "table.dat")):
             raise MeasurementSetError(f"{self.path}: subtable {subtable} is missing")
-        # The default locking waits for ever on a writer, and writes a lock file.
+        # The default locking waits for ever on a writer.
         return _open_table(path, "usernoread")
 
     def _fields(self, table) -> tuple[Field, ...]:
@@ -331,10 +333,31 @@ def usable_frame(field: Field, path: str) -> None:
 
 def _open_table(path: str, locking: str):
     try:
-        return tables.table(path, readonly=True, lockoptions=locking, ack=False)
+        # Parts of a concatenation are found from where it is, not from a link to it.
+        with _no_lock_files():
+            return tables.table(os.path.realpath(path), readonly=True, lockoptions=locking,
+                                ack=False)
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise MeasurementSetError(f"{path} cannot be opened: {reason}") from error
+
+
+@contextlib.contextmanager
+def _no_lock_files() -> Iterator[None]:
+    """Keep casacore from making a lock file in every table that has none.
+
+    It reads its settings when the first table is opened; other processes do not get them.
+    """
+    own = os.environ.get("CASARCFILES")
+    files = [own] if own else []
+    os.environ["CASARCFILES"] = os.pathsep.join([*files, str(_CASACORE_SETTINGS)])
+    try:
+        yield
+    finally:
+        if own is None:
+            del os.environ["CASARCFILES"]
+        else:
+            os.environ["CASARCFILES"] = own
 
 
 def _used_tables(table) -> list[str]:

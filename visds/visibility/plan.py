@@ -96,10 +96,15 @@ class ChunkTask:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """The split of an observation: tasks, and what was chosen for the user and why."""
+    """The split of an observation: tasks, and what was chosen for the user and why.
+
+    `time_span` is that of the whole measurement set, first and last TIME, MJD UTC, as stored.
+    """
 
     description: Description
     tasks: tuple[ChunkTask, ...]
+    time_span: tuple[float, float]
+    field_number: int
     field: str
     phase_centre: tuple[float, float]
     frame: str
@@ -146,6 +151,7 @@ def plan_chunks(path: str, settings: ReadSettings) -> Plan:
         description = measurement_set.describe()
         column = choose_column(description, settings, choices)
         runs = one_number_a_field(measurement_set.row_runs(), description)
+        first, last = mjd_utc(np.array([runs.time.min(), runs.time.max()]), description.time_scale)
         runs = select_runs(description, runs, settings)
         field_number = choose_field(description, runs, settings, choices)
         runs = runs.select(runs.field == field_number)
@@ -188,7 +194,8 @@ def plan_chunks(path: str, settings: ReadSettings) -> Plan:
             tasks += _split_scan(source, int(scan), mine.select(mine.scan == scan),
                                  description.time_scale, settings, doubts)
     warnings += doubts.warnings(path)
-    return Plan(description=description, tasks=tuple(tasks), field=observed.name,
+    return Plan(description=description, tasks=tuple(tasks), time_span=(float(first), float(last)),
+                field_number=int(field_number), field=observed.name,
                 phase_centre=(observed.phase_centre.ra, observed.phase_centre.dec),
                 frame=observed.phase_centre.frame, column=column, weights=weights,
                 weights_calibrated=calibrated, handedness=handedness, stokes=stokes,

@@ -249,6 +249,9 @@ def choose_weights(measurement_set, runs, settings, choices, warnings) -> tuple[
     rows = np.unique(runs.start[run] + (7 * spread % 1 * runs.length[run]).astype(int))
     one = np.ones(1, int)
 
+    held = np.array([measurement_set.cell_shape("WEIGHT_SPECTRUM", row) is not None
+                     for row in rows])
+
     def sample(column):
         if any(measurement_set.cell_shape(column, row) is None for row in rows):
             return None
@@ -262,10 +265,14 @@ def choose_weights(measurement_set, runs, settings, choices, warnings) -> tuple[
         raise MeasurementSetError(f"{measurement_set.path} has no (complete) WEIGHT_SPECTRUM; "
                                   "use --weights row or flat")
     if chosen is None:
-        varies = spectrum is not None and len(np.unique(spectrum[np.isfinite(spectrum)])) > 1
-        chosen = "spectrum" if varies else "row"
-        choices.append(f"weights {chosen}" + (
-            "" if varies else ": no WEIGHT_SPECTRUM, or it is constant"))
+        if spectrum is None:
+            reason = "WEIGHT_SPECTRUM is not in all rows" if held.any() else "no WEIGHT_SPECTRUM"
+        else:
+            values = np.unique(spectrum[np.isfinite(spectrum)])
+            reason = ("" if len(values) > 1 else "WEIGHT_SPECTRUM is constant" if len(values)
+                      else "WEIGHT_SPECTRUM holds no finite number")
+        chosen = "row" if reason else "spectrum"
+        choices.append(f"weights {chosen}" + (f": {reason}" if reason else ""))
     values = {"spectrum": spectrum, "row": row, "flat": np.ones(1)}[chosen]
     calibrated = not (chosen == "flat" or values is None or np.all((values == 1) | (values <= 0)))
     if not calibrated:

@@ -14,6 +14,7 @@ from visds.core.sky import Direction, direction_cosines, separation
 _UNITS = {"ra": units.deg, "dec": units.deg, "I": units.Jy, "Q": units.Jy, "U": units.Jy,
           "V": units.Jy, "reference_frequency": units.Hz,
           "spectral_index": units.dimensionless_unscaled}
+_LOWEST = 1e6
 _OPTIONAL = ("Q", "U", "V", "spectral_index")
 
 
@@ -73,8 +74,9 @@ def read_components(path: str | os.PathLike) -> ComponentModel:
                             f"{', '.join(table.colnames)}")
     column = {name: _column(table, name, path) for name in _UNITS}
     _check(np.abs(column["dec"]) <= 90, column["dec"], "dec", "from -90 to 90 deg", path)
-    _check(column["reference_frequency"] > 0, column["reference_frequency"],
-           "reference_frequency", "above 0 Hz", path)
+    _check(column["reference_frequency"] >= _LOWEST, column["reference_frequency"],
+           "reference_frequency", f"at least {_LOWEST / 1e6:g} MHz, in Hz where the "
+           "file has no unit", path)
     return ComponentModel(
         ra=column["ra"] % 360, dec=column["dec"],
         stokes=np.stack([column[name] for name in "IQUV"], axis=-1),
