@@ -8,6 +8,7 @@ import struct
 from visds.core.errors import ExitCode, LauncherError, VisdsError
 from visds.core.farm import Farm, describe_mpi
 from visds.core.files import make_folder
+from visds.core.plural import counted
 from visds.core.settings import Settings
 from visds.held_products import refuse_other_products
 from visds.observation import Observation, prepare
@@ -83,7 +84,8 @@ def check(measurement_set: str, out: str, settings: Settings, farm: Farm) -> int
     observation = None
     try:
         observation = prepare(measurement_set, settings)
-        line("measurement set", f"{measurement_set}, {len(observation.plan.tasks)} chunks")
+        line("measurement set",
+             f"{measurement_set}, {counted(len(observation.plan.tasks), 'chunk')}")
     except VisdsError as error:
         line("measurement set", str(error), good=False)
     locked = _locked_files(measurement_set)

@@ -16,6 +16,7 @@ from visds.dynspec.flag_region import channel_range, flag_region
 from visds.run_settings import STAGES
 
 SMALL = ["--picture-resolution", "50"]
+KELVIN = ["--flux-unit", "K", "--stellar-radius", "0.4", "--stellar-distance", "5"]
 
 
 @pytest.fixture
@@ -58,13 +59,15 @@ def test_settings_may_come_from_a_file(products, tmp_path):
 
 def test_the_selection_flags_first_and_bins_last():
     data = spectrum(np.ones((24, 6, 4)), sigma=0.02, scans=(4, 5), start_mjd=59000.5)
-    chosen = select(data, SelectSettings(
+    chosen, lines = select(data, SelectSettings(
         scans=(5,), band=(550.5e6, 554.5e6), time_bin=Bin(count=6), channel_bin=Bin(count=2),
         flag_region=(flag_region("scan=5,channels=2"),), flag_channels=(channel_range("4"),)))
     assert chosen.flags.shape == (2, 2, 4) and set(chosen.scan) == {5}
     np.testing.assert_allclose(chosen.frequency, [551.5e6, 553.5e6])
     # Each bin of 2 channels has lost one to a flag: indices are those of the product.
     np.testing.assert_array_equal(chosen.count, 6 * 50)
+    assert lines[:2] == ["--flag-region: flagged 12 of 144 cells",
+                         "--flag-channels: flagged 24 of 132 cells"]
 
 
 def test_scans_and_bands_that_are_not_there_are_errors():
@@ -84,6 +87,15 @@ def test_scans_and_bands_that_are_not_there_are_errors():
     (["--mask-above", "V/I=80"],
      "--mask-above: 'V/I=80' is 8000 %, and a fraction is at most 100 %: written V/I=80% or"),
     (["--flux-range=-3mJy", "3mJy"], "leave the '=' out, as in --flux-range -3mJy 3mJy"),
+    (["--plots", "lightcurves"], "did you mean 'lightcurve'?"),
+    (["--flag-region", "time=03:31-03:30"],
+     "--flag-region: 'time=03:31-03:30': 03:31:00.000 is after 03:30:00.000, and no midnight"),
+    ([*KELVIN, "--plots", "I", "--colour-limit", "5mJy"],
+     "--colour-limit: a level in Jy does not fit a picture in K (--flux-unit K)"),
+    ([*KELVIN, "--plots", "I", "--mask-above", "5mJy"], "--mask-above: a level in Jy does not"),
+    ([*KELVIN, "--plots", "lightcurve", "--mark-flux", "5mJy"], "--mark-flux: a level in Jy"),
+    ([*KELVIN, "--plots", "lightcurve", "--flux-range", "0Jy", "5Jy"], "--flux-range: a level in"),
+    (["--time-bin", "20MHz"], "give a duration such as 10s or a count of integrations"),
     (["--flag-region", "scn=4"],
      "--flag-region: 'scn=4' is not a region, written scan=3,time=05:10-05:20,channels=10-20,v="),
     (["--flag-channels", "3-x"], "--flag-channels: '3-x' is not a range, written 12, 10-20"),
@@ -114,7 +126,8 @@ def test_a_missing_product_is_named(tmp_path, capsys):
     assert main([str(tmp_path / "nowhere")]) == 2
     assert "nowhere does not exist (expected a folder made by visds-run)" in capsys.readouterr().err
     assert main([str(tmp_path)]) == 2
-    assert "dynspec.h5 does not exist (expected a visds.dynspec file)" in capsys.readouterr().err
+    assert (f"{tmp_path} is not a folder that visds-run finished: it holds no dynspec.h5"
+            in capsys.readouterr().err)
 
 
 def test_the_launcher_runs_the_program():
@@ -146,13 +159,39 @@ def test_a_time_outside_the_data_is_told_and_one_inside_is_not(products, capsys)
         for time in ("2020-06-01T12:00:00.000", "13:30:01.500")]
 
 
-def test_what_was_understood_of_a_bin_is_told(products, capsys):
-    assert main([str(products), *SMALL, "--plots", "I", "--time-bin", "3",
-                 "--channel-bin", "2MHz"]) == 0
+@pytest.mark.parametrize(("options", "lines"), [
+    (["--time-bin", "3", "--channel-bin", "2MHz"],
+     ["time bins of 3 integrations of 10 s (30 s)",
+      "channel bins of 2 MHz (2 channels of 1 MHz)"]),
+    (["--time-bin", "32s"], ["time bins of 32 s (3.2 integrations of 10 s), most of 30 s"]),
+    (["--time-bin", "1h"], ["time bins of 3600 s (360 integrations of 10 s), most of 120 s"]),
+    (["--time-bin", "5s"], ["time bins of 5 s (0.5 integrations of 10 s): nothing is averaged"]),
+    (["--channel-bin", "1"], ["channel bins of 1 channel of 1 MHz (1 MHz)"])])
+def test_what_was_understood_of_a_bin_is_told(products, capsys, options, lines):
+    assert main([str(products), *SMALL, "--plots", "I", *options]) == 0
     out, err = capsys.readouterr()
-    assert err.splitlines() == ["visds-plot: time bins of 3 integrations, usually 30 s",
-                                "visds-plot: channel bins of 2 MHz, usually 2 MHz"]
+    assert err.splitlines() == [f"visds-plot: {line}" for line in lines]
     assert out.split() == [str(products / "plots" / "dynspec_I.png")]
+
+
+@pytest.mark.parametrize(("options", "lines"), [
+    (["--flag-region", "scan=4", "time=05:10-05:20"],
+     ["warning: --flag-region time=05:10-05:20 selects no cell",
+      "--flag-region: flagged 72 of 144 cells"]),
+    (["--flag-region", "scan=4", "scan=5"],
+     ["--flag-region: flagged 144 of 144 cells", "warning: there is no unflagged data to draw"]),
+    (["--flag-region", "scan=4,channels=0-2", "--flag-channels", "2-3"],
+     ["--flag-region: flagged 36 of 144 cells", "--flag-channels: flagged 36 of 108 cells"]),
+    (["--flag-region", "scan=4", "--scans", "4"],
+     ["--flag-region: flagged 72 of 144 cells", "warning: there is no unflagged data to draw"])])
+def test_what_was_flagged_is_told(products, capsys, options, lines):
+    assert main([str(products), *SMALL, "--plots", "I", *options]) == 0
+    assert capsys.readouterr().err.splitlines() == [f"visds-plot: {line}" for line in lines]
+
+
+def test_the_folder_of_the_pictures_has_the_name_of_that_of_a_run(products, tmp_path):
+    assert main([str(products), *SMALL, "--plots", "I", "--out", str(tmp_path / "here")]) == 0
+    assert (tmp_path / "here" / "dynspec_I.png").is_file()
 
 
 def test_a_product_that_is_no_spectrum_has_a_hint(products, capsys):

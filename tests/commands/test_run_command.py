@@ -6,7 +6,6 @@ import re
 import sys
 
 import pytest
-from casacore import tables
 from launch import RANKS, environment, on_ranks, run, visds_run
 from products import PRODUCTS, contents, numbers, provenance
 
@@ -135,6 +134,18 @@ def test_what_was_understood_of_a_bin_is_said_in_counts_and_in_units(observation
     assert said in capsys.readouterr().out.splitlines()
 
 
+def test_what_there_is_one_of_is_in_the_singular(observation, capsys):
+    assert main([str(observation.measurement_set), "-o", "nowhere", "--plan", "--scan", "2"]) == 0
+    assert "12 integrations in 1 scan, 1 chunk\n" in capsys.readouterr().out
+
+
+def test_a_target_beyond_half_the_primary_beam_is_told_in_units_that_show_it(observed, capsys):
+    assert main([str(observed("evla_J1008_Ka_2spw")), "-o", "nowhere", "--plan", "--target",
+                 "10:08:00 +07:31:16"]) == 0
+    assert ("the target is 59.4 arcsec from the phase centre, beyond half the primary beam "
+            "(1.36 arcmin wide): its flux density is attenuated") in capsys.readouterr().out
+
+
 def test_a_target_of_a_catalogue_is_where_the_star_is_and_the_log_says_how(observation, tmp_path,
                                                                            capsys):
     """The simulated star is 4.2 arcsec from its place in the catalogue, of epoch 2016."""
@@ -223,9 +234,7 @@ def test_a_measurement_set_that_is_being_written_is_read_without_waiting(simulat
     """The lock of a writer would block casacore's default for ever."""
     star = simulated(scans=2, noise="20mJy", calibrator=True, copy_to=tmp_path / "data")
     lock = star.measurement_set / "table.lock"
-    with tables.table(str(star.measurement_set), ack=False):
-        pass
-    with open(lock, "r+b") as file:
+    with open(lock, "a+b") as file:
         fcntl.lockf(file, fcntl.LOCK_EX)
         result = run(visds_run(star.measurement_set, "-o", tmp_path / "out", "--plan"), timeout=60)
     assert result.returncode == 0, result.stderr

@@ -57,10 +57,12 @@ def test_a_bin_is_a_count_or_a_width(function, text, expected):
     (byte_count, "0", "must be positive"), (byte_count, "-1MB", "must be positive"),
     (byte_count, "0.3", "must be positive"), (byte_count, "1e999", "not a finite number"),
     (byte_count, "1mb", "unit 'mb'"), (uv_distance, "500", "needs a unit"),
-    (uv_distance, "-5m", "cannot be negative"), (time_bin, "0", "at least 1"),
+    (uv_distance, "-5m", "cannot be negative"), (time_bin, "0", "wider than zero, not '0'"),
+    (time_bin, "-1", "wider than zero, not '-1'"),
     (time_bin, "-5s", "wider than zero"), (time_bin, "0s", "wider than zero"),
-    (time_bin, "2.5", "needs a unit.*a duration such as 10s"),
-    (channel_bin, "4Mhz", "unit 'Mhz'.*a bandwidth such as 4MHz"),
+    (time_bin, "2.5", "needs a unit.*a duration such as 10s or a count of integrations"),
+    (time_bin, "20MHz", "unit 'MHz'.*or a count of integrations"),
+    (channel_bin, "4Mhz", "unit 'Mhz'.*a bandwidth such as 4MHz or a count of channels"),
     (channel_bin, "4s", "unit 's'")])
 def test_what_is_no_quantity_is_refused_by_name(function, text, message):
     with pytest.raises(SettingsError, match=message) as caught:

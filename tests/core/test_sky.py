@@ -9,6 +9,7 @@ from astropy.time import Time
 from visds.core.errors import SettingsError
 from visds.core.sky import (
     Direction,
+    angle_text,
     barycentric_time,
     direction_cosines,
     elevation,
@@ -66,6 +67,20 @@ def test_names_and_right_ascensions_beyond_the_circle_are_not_wrapped_to_a_posit
 def test_a_pair_of_plain_numbers_is_refused_for_it_could_be_hours_or_degrees(text):
     with pytest.raises(SettingsError, match="no unit"):
         parse_direction(text)
+
+
+@pytest.mark.parametrize(("text", "declination"), [
+    ("10:08:00 +97:30:16", r"\+97"), ("10h08m00s -91d30m", "-91"), ("83deg 100deg", "100")])
+def test_a_declination_beyond_the_pole_is_said_to_be_one(text, declination):
+    with pytest.raises(SettingsError, match=f"a declination of {declination} degrees is not betw"):
+        parse_direction(text)
+
+
+@pytest.mark.parametrize(("degrees", "text"), [
+    (0.02, "1.2 arcmin"), (0.00301, "10.8 arcsec"), (0.0999, "5.99 arcmin"), (0.1, "0.10 deg"),
+    (12.345, "12.35 deg"), (0.0, "0 arcsec")])
+def test_a_small_angle_is_written_in_minutes_or_seconds_of_arc(degrees, text):
+    assert angle_text(degrees) == text
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "25:00:00 +10:00:00", "12:00:00 +95:00:00",

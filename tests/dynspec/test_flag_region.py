@@ -6,7 +6,7 @@ from spectra import spectrum
 
 from visds.core.errors import SettingsError
 from visds.core.flags import Flag
-from visds.dynspec.flag_region import channel_range, flag_region, flag_regions
+from visds.dynspec.flag_region import channel_range, flag_region, flag_regions, usable_cells
 from visds.dynspec.plots.levels import level
 from visds.dynspec.universal_time import universal_time
 
@@ -57,13 +57,38 @@ def test_a_range_with_dates_holds_on_these_days_only():
 
 def test_flagged_regions_are_marked_as_the_users_and_leave_the_rest_as_it_was():
     before = example()
-    after = flag_regions(before, (flag_region("scan=3"), flag_region("channels=4")))
+    after, _ = flag_regions(before, (flag_region("scan=3"), flag_region("channels=4")))
     assert (after.flags[:6] == Flag.REGION).all() and (after.flags[6:, :4] == 0).all()
     assert np.isnan(after.flux_density[:6]).all()
     np.testing.assert_array_equal(after.flux_density[6:, :4], before.flux_density[6:, :4])
 
 
+def test_cells_are_counted_that_had_a_value_and_regions_named_that_hold_none():
+    data, first = flag_regions(example(), (flag_region("scan=3,channels=0-1"),))
+    assert (first.number, first.usable, first.idle) == (12, 60, ())
+    data, second = flag_regions(data, (flag_region("scan=3"), flag_region("time=05:10-05:20")))
+    assert (second.number, second.usable) == (18, 48)
+    assert [region.text for region in second.idle] == ["time=05:10-05:20"]
+    assert usable_cells(data).sum() == 30
+
+
+def test_a_cell_with_one_polarization_left_still_has_a_value():
+    data = example()
+    empty = np.zeros((12, 5, 4), bool)
+    empty[0, 0], empty[0, 1, :3] = True, True
+    assert usable_cells(data.flag_cells(empty, Flag.EMPTY)).sum() == 59
+
+
+def test_a_range_that_ends_before_it_begins_is_refused_where_there_is_no_midnight():
+    with pytest.raises(SettingsError, match=r"'time=03:31-03:30': 03:31:00.000 is after "
+                       r"03:30:00.000, and no midnight lies between 2020-05-31T12:00:00.000 and"):
+        flag_region("time=03:31-03:30").mask(example())
+    with pytest.raises(SettingsError, match="ends before it begins"):
+        flag_region("time=2020-05-31T05:30/2020-05-31T05:29")
+
+
 @pytest.mark.parametrize(("text", "match"), [
+    ("scan=3,tme=05:10-05:20", ": 'tme' is none of scan, time, channels, v"),
     ("scn=3", "'scn=3' is not a region, written scan=3,time="),
     ("scan=three", "scan=three of"), ("scan", "is not a region"),
     ("time=05:10", "is not a range of times"), ("time=25:00-26:00", "is not a time in UTC"),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from astropy import units
 from noisy import CIRCULAR, chunk, spectrum, unequal
 
 from visds.core.errors import SettingsError
@@ -43,6 +44,8 @@ def test_the_table_has_a_row_an_integration_and_units(tmp_path):
     for name, unit in (("I", "Jy"), ("V_sigma", "Jy"), ("Q_residual", "Jy"), ("time", "d"),
                        ("integration", "s"), ("covariance", "Jy2")):
         assert str(table[name].unit) == unit
+    assert table["V_sigma"].description == "Stokes V: standard error of the flux density"
+    assert all(table[name].description for name in table.colnames)
     np.testing.assert_array_equal(table["V"], curve.flux_density[:, 3])
     np.testing.assert_array_equal(table["U_count"], curve.count[:, 2])
     curve.write(tmp_path / "a.h5")
@@ -56,7 +59,9 @@ def test_without_the_partner_of_i_there_is_no_covariance():
 
 
 @pytest.mark.parametrize("band", [("1.002GHz", "1004MHz"), (1.002e9, "1.004GHz"),
-                                  "1.002-1.004GHz", np.array([1.002e9, 1.004e9])])
+                                  "1.002-1.004GHz", np.array([1.002e9, 1.004e9]),
+                                  (1.002 * units.GHz, 1004 * units.MHz),
+                                  [1.002, 1.004] * units.GHz])
 def test_a_band_may_be_written_with_units(band):
     made = spectrum(chunk(("RR", "LL"), np.ones((12, 2)), T=3, F=7))
     np.testing.assert_array_equal(made.light_curve(band).count, made.light_curve(
@@ -70,7 +75,8 @@ def test_numbers_without_a_unit_are_hertz_and_said_to_be():
 
 
 @pytest.mark.parametrize("band", ["V", 5, ("1.3parsec", "1.4GHz"), ("1.4GHz", "1.3GHz"), (1, 2, 3),
-                                  (None, 1e9), (float("nan"), 1e9)])
+                                  (None, 1e9), (float("nan"), 1e9),
+                                  (1 * units.m, 2 * units.m)])
 def test_what_is_no_band_is_refused_with_what_is_expected(band):
     made = spectrum(chunk(("RR", "LL"), np.ones((12, 2)), T=3, F=7))
     with pytest.raises(SettingsError, match=r'written \("1\.3GHz"') as caught:

@@ -3,20 +3,29 @@
 import dataclasses
 import itertools
 import pickle
+import re
 
 import numpy as np
 import pytest
 from astropy.table import Table
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
-from matplotlib.colors import to_rgba
+from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.image import PcolorImage
 from matplotlib.patches import PathPatch
 from spectra import spectrum
 
 from visds.core.errors import SettingsError
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
-from visds.dynspec.plots.colour import FLAGGED, colour_norm, log_ticks, robust_limits
+from visds.dynspec.plots.colour import (
+    FLAGGED,
+    NOT_GIVEN,
+    colour_map,
+    colour_norm,
+    fraction_limit,
+    log_ticks,
+    robust_limits,
+)
 from visds.dynspec.plots.draw import (
     available_plots,
     draw_products,
@@ -24,6 +33,7 @@ from visds.dynspec.plots.draw import (
     plot_figure,
     plot_settings,
 )
+from visds.dynspec.plots.quantity import quantity
 from visds.dynspec.plots.settings import PlotSettings
 from visds.dynspec.plots.time_axis import TimeAxis
 
@@ -294,7 +304,57 @@ def test_interpolated_pictures_have_the_same_extent(interpolation):
 def test_a_spectrum_without_unflagged_data_is_drawn_and_says_so(tmp_path):
     data = example(T=10, F=4).flag_cells(np.ones((10, 4), bool))
     assert len(draw_products(data, None, plot_settings(), tmp_path)) == 5
-    assert "no unflagged data" in words(plot_curve(data))
+    figures = [plot_curve(data, colour_by_polarization=True)] + [
+        plot_figure(one, plot) for one in (data, data.rebin(time=10)) for plot in ("I", "V/I")]
+    for figure in figures:
+        assert "no unflagged data" in words(figure)
+        # Of what is not there, no axis has a number: but of time and frequency.
+        for axes in figure.axes:
+            assert "Frequency" in axes.get_ylabel() or not axes.get_yticks().size
+
+
+def test_a_fraction_of_a_faint_source_is_not_said_to_be_flagged():
+    faint = spectrum(np.full((10, 4, 4), 0.01), sigma=0.2)
+    for data in (faint.rebin(time=10), faint.rebin(channel=4)):
+        assert "I < 5σ throughout" in words(plot_figure(data, "V/I"))
+
+
+@pytest.mark.parametrize(("largest", "limit"), [
+    (7e-2, 0.1), (0.2, 0.2), (0.3, 0.5), (3.0, 5.0), (80.0, 100.0), (130.0, 100.0)])
+def test_the_scale_of_a_fraction_follows_its_values(largest, limit):
+    assert fraction_limit(np.linspace(-largest, largest, 11)) == limit
+    assert fraction_limit(np.full(3, np.nan)) == 100
+
+
+def test_a_light_curve_of_a_slightly_polarized_source_is_not_all_white():
+    truth = np.zeros((20, 1, 4))
+    truth[..., 0], truth[..., 3] = 30.0, 30.0 * np.linspace(-7e-4, 7e-4, 20)[:, None]
+    figure = plot_curve(spectrum(truth, sigma=1e-4), colour_by_polarization=True)
+    points = next(one for one in figure.axes[0].collections if isinstance(one, PathCollection))
+    assert points.get_clim() == (-0.1, 0.1)
+
+
+def lightness(colour):
+    """Return CIE L* of an sRGB colour: 0 black, 100 white."""
+    linear = np.where(np.array(to_rgb(colour)) <= 0.04045, np.array(to_rgb(colour)) / 12.92,
+                      ((np.array(to_rgb(colour)) + 0.055) / 1.055) ** 2.4)
+    return 116 * np.cbrt(linear @ [0.2126, 0.7152, 0.0722]) - 16
+
+
+def test_where_no_fraction_is_given_is_neither_like_zero_nor_like_flagged():
+    zero = colour_map(quantity("V/I"), None)(0.5)
+    # Greys and a white: so they look to all eyes, and on a printer without colours.
+    assert np.ptp(to_rgb(zero)) < 0.01 and np.ptp(to_rgb(NOT_GIVEN)) == np.ptp(to_rgb(FLAGGED)) == 0
+    assert lightness(zero) - lightness(NOT_GIVEN) > 15
+    assert lightness(NOT_GIVEN) - lightness(FLAGGED) > 15
+
+
+@pytest.mark.parametrize("rotation", [0, 30, 60, 90, -45])
+def test_turned_labels_of_time_leave_no_empty_strip_and_are_not_cut(rotation):
+    figure = plot_figure(example(scans=(1, 2)), "I", tick_rotation=str(rotation))
+    FigureCanvasAgg(figure).draw()
+    bottom = figure.axes[0].xaxis.label.get_window_extent().y0 / figure.dpi
+    assert 0 <= bottom < 0.13
 
 
 def test_the_usual_plots_are_those_that_the_data_can_give():
@@ -609,3 +669,36 @@ def test_the_ends_of_a_range_of_settings_belong_to_it(options):
 def test_what_is_beyond_a_range_of_settings_is_refused(options, said):
     with pytest.raises(SettingsError, match=said):
         plot_settings(**options)
+
+
+@pytest.mark.parametrize(("first", "width"), [
+    (5.20265e9, 1e3), (6.668e9, 1e5), (1.4e9, 3e3), (1.42e9, 1e6), (150e6, 2e4)])
+@pytest.mark.parametrize("plot", ["I", "V/I", "lightcurve", "overview"])
+@pytest.mark.parametrize("integrations", [1, 40])
+def test_every_number_at_an_axis_is_whole(first, width, plot, integrations):
+    """A number at the corner that is to be added to all others is read by nobody."""
+    if plot == "overview" and integrations == 1:
+        plot = "V"
+    made = spectrum(np.full((integrations, 11, 4), 14.763))
+    made = made.replace(frequency=first + width * np.arange(11), channel_width=np.full(11, width))
+    figure = plot_figure(made, plot)
+    figure.canvas.draw()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            assert axis.get_offset_text().get_text() == ""
+    title = figure.texts[0].get_text()
+    low, high = map(float, re.search(r"([\d.]+)–([\d.]+) MHz", title).groups())
+    assert low == pytest.approx((first - width / 2) / 1e6, abs=11 * width / 1e8)
+    assert high == pytest.approx((first + 10.5 * width) / 1e6, abs=11 * width / 1e8)
+
+
+def test_a_light_curve_is_as_bright_in_kelvin_as_its_spectrum_is():
+    """Also where windows leave the mean frequency far from the middle of the band."""
+    made = spectrum(np.full((20, 48, 4), 1.0))
+    first = np.repeat([1.0e9, 1.1e9, 2.9e9], 16)
+    made = made.replace(frequency=first + 1e6 * np.tile(np.arange(16), 3))
+    options = {"flux_unit": "K", "stellar_radius": 1, "stellar_distance": 10}
+    curves = [[line.get_ydata() for line in figure.axes[0].lines if len(line.get_ydata()) == 20]
+              for figure in (made.light_curve().plot(**options),
+                             plot_figure(made, "lightcurve", curve_bin="none", **options))]
+    np.testing.assert_allclose(curves[0][0], curves[1][0], rtol=1e-9)

@@ -20,7 +20,7 @@ def light_curve(flux_density, sigma=0.1, residual=None, polarizations=("I",)):
         sigma_formal=np.full((T, P), 0.1),
         residual=np.zeros((T, P)) if residual is None else np.reshape(residual, (T, P)),
         count=np.full((T, P), 50), covariance=np.zeros(T), polarizations=polarizations,
-        band=(550e6, 650e6))
+        band=(550e6, 650e6), frequency=600e6)
 
 
 def test_eta_of_pure_noise_is_one_on_average_and_its_probability_uniform():

@@ -9,6 +9,7 @@ import numpy as np
 from astropy.table import Table
 
 from visds.core.errors import ExitCode, FormatError, SettingsError
+from visds.core.plural import counted
 from visds.core.program import run_program
 from visds.core.quantities import Bin, channel_bin, frequency_range, time_bin
 from visds.core.settings import Parser, setting
@@ -22,6 +23,7 @@ from visds.dynspec.flag_region import (
     channel_range,
     flag_region,
     flag_regions,
+    usable_cells,
 )
 from visds.dynspec.plots.draw import draw_products
 from visds.dynspec.plots.marks import times_outside
@@ -82,7 +84,7 @@ def _body(argv: Sequence[str] | None) -> int:
                     epilog=_EXAMPLES, foreign=RUN_TABLES)
     parser.argparse.add_argument("out", metavar="OUT",
                                  help="folder of products, or a dynspec.h5 file")
-    parser.argparse.add_argument("-o", "--output", metavar="FOLDER",
+    parser.argparse.add_argument("-o", "--out", metavar="FOLDER", dest="pictures",
                                  help="folder for the pictures (default: OUT/plots)")
     arguments, settings = parser.parse(argv)
     product = Path(arguments.out)
@@ -90,12 +92,12 @@ def _body(argv: Sequence[str] | None) -> int:
         raise FormatError(f"{product} does not exist (expected a folder made by visds-run)")
     if product.is_dir():
         product = _product_in(product)
-    spectrum = select(_read(product), settings["select"])
-    for line in _bins(spectrum, settings["select"]):
+    spectrum, lines = select(_read(product), settings["select"])
+    for line in lines:
         _say(line)
     for moment in times_outside(spectrum, settings["plot"].mark_time):
         _say(f"warning: --mark-time {moment} is outside the data and not marked")
-    folder = Path(arguments.output) if arguments.output else product.parent / "plots"
+    folder = Path(arguments.pictures) if arguments.pictures else product.parent / "plots"
     for path in draw_products(spectrum, _detections(product.parent), settings["plot"], folder):
         print(path)
     if _is_of_a_run(product.parent) and not (product.parent / "provenance.json").exists():
@@ -118,20 +120,6 @@ def _read(product: Path) -> DynamicSpectrum:
                           "dynspec.h5") from error
 
 
-def _bins(spectrum: DynamicSpectrum, settings: SelectSettings) -> list[str]:
-    """Return in which bins a binned spectrum is, as lines of text."""
-    lines = []
-    for name, bin, width, unit, sample in (
-            ("time", settings.time_bin, np.median(spectrum.integration), "s", "integrations"),
-            ("channel", settings.channel_bin, np.median(spectrum.channel_width) / 1e6, "MHz",
-             "channels")):
-        if bin is not None:
-            asked = (f"{bin.count} {sample}" if bin.count
-                     else f"{bin.width / (1e6 if unit == 'MHz' else 1):.4g} {unit}")
-            lines.append(f"{name} bins of {asked}, usually {width:.4g} {unit}")
-    return lines
-
-
 def _product_in(folder: Path) -> Path:
     """Return the dynamic spectrum of a folder, or raise FormatError that says what is there."""
     product = folder / "dynspec.h5"
@@ -141,6 +129,8 @@ def _product_in(folder: Path) -> Path:
         if _is_of_a_run(folder):
             raise FormatError(f"the run in {folder} is not finished: give the same visds-run "
                               "command again")
+        raise FormatError(f"{folder} is not a folder that visds-run finished: it holds no "
+                          "dynspec.h5")
     return product
 
 
@@ -148,21 +138,18 @@ def _is_of_a_run(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("settings.toml", "log.txt"))
 
 
-def select(spectrum: DynamicSpectrum, settings: SelectSettings) -> DynamicSpectrum:
-    """Return the chosen, flagged and binned part of a spectrum, in this order.
+def select(spectrum: DynamicSpectrum,
+           settings: SelectSettings) -> tuple[DynamicSpectrum, list[str]]:
+    """Return the flagged, chosen and binned part of a spectrum, in this order.
+
+    And what was flagged and binned, as lines of text.
 
     Raises
     ------
     SettingsError
         If a scan, channel or band is not in the spectrum.
     """
-    channels = tuple(FlagRegion(channels=channels) for channels in settings.flag_channels)
-    for option, regions in (("--flag-region", settings.flag_region),
-                            ("--flag-channels", channels)):
-        try:
-            spectrum = flag_regions(spectrum, regions)
-        except SettingsError as error:
-            raise SettingsError(f"{option}: {error}") from error
+    spectrum, lines = _flagged(spectrum, settings)
     if settings.scans:
         held = np.unique(spectrum.scan)
         missing = [scan for scan in settings.scans if scan not in held]
@@ -178,13 +165,37 @@ def select(spectrum: DynamicSpectrum, settings: SelectSettings) -> DynamicSpectr
                 f"--band: no channel between {low / 1e6:g} and {high / 1e6:g} MHz; the spectrum "
                 f"has {spectrum.frequency[0] / 1e6:.3f} to {spectrum.frequency[-1] / 1e6:.3f} MHz")
         spectrum = spectrum.select_channels(chosen)
+    if not usable_cells(spectrum).any():
+        lines.append("warning: there is no unflagged data to draw")
     if settings.time_bin is not None:
+        integration = spectrum.integration
         spectrum = spectrum.sum_times(binning.time_groups(
-            spectrum.time, spectrum.integration, spectrum.scan, settings.time_bin))
+            spectrum.time, integration, spectrum.scan, settings.time_bin))
+        lines.append(binning.time_bin_text(settings.time_bin, integration, spectrum.integration))
     if settings.channel_bin is not None:
+        width = spectrum.channel_width
         spectrum = spectrum.sum_channels(binning.channel_groups(
-            spectrum.frequency, spectrum.channel_width, settings.channel_bin))
-    return spectrum
+            spectrum.frequency, width, settings.channel_bin))
+        lines.append(binning.channel_bin_text(settings.channel_bin, width, spectrum.channel_width))
+    return spectrum, lines
+
+
+def _flagged(spectrum: DynamicSpectrum,
+             settings: SelectSettings) -> tuple[DynamicSpectrum, list[str]]:
+    """Return the spectrum without the user's regions, and how much each option took."""
+    lines = []
+    channels = tuple(FlagRegion(channels=channels) for channels in settings.flag_channels)
+    for option, regions in (("--flag-region", settings.flag_region),
+                            ("--flag-channels", channels)):
+        if not regions:
+            continue
+        try:
+            spectrum, flagged = flag_regions(spectrum, regions)
+        except SettingsError as error:
+            raise SettingsError(f"{option}: {error}") from error
+        lines += [f"warning: {option} {region.text} selects no cell" for region in flagged.idle]
+        lines.append(f"{option}: flagged {flagged.number} of {counted(flagged.usable, 'cell')}")
+    return spectrum, lines
 
 
 def _detections(folder: Path) -> Table | None:

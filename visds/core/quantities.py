@@ -87,28 +87,25 @@ class Bin:
 @bare_number("a count of integrations")
 def time_bin(text: str) -> Bin:
     """Return a time bin from ``10s``, ``2min`` or a count of integrations ``5``."""
-    return _bin(text, SECONDS, "a duration such as 10s")
+    return _bin(text, SECONDS, "a duration such as 10s or a count of integrations")
 
 
 @bare_number("a count of channels")
 def channel_bin(text: str) -> Bin:
     """Return a channel bin from ``4MHz`` or a count of channels ``8``."""
-    return _bin(text, HERTZ, "a bandwidth such as 4MHz")
+    return _bin(text, HERTZ, "a bandwidth such as 4MHz or a count of channels")
 
 
-def _bin(text: str, units: dict[str, float], example: str) -> Bin:
+def _bin(text: str, units: dict[str, float], expected: str) -> Bin:
     text = str(text)
-    if re.fullmatch(r"\s*\d+\s*", text):
-        if int(text) < 1:
-            raise SettingsError(f"a bin of {text.strip()} samples is not possible: at least 1")
-        return Bin(count=int(text))
+    is_count = re.fullmatch(r"\s*[+-]?\d+\s*", text) is not None
     try:
-        width = parse(text, units)
+        size = int(text) if is_count else parse(text, units)
     except SettingsError as error:
-        raise SettingsError(f"{error}: give {example} or a count of samples") from None
-    if width <= 0:
-        raise SettingsError(f"a bin must be wider than zero, not '{text}'")
-    return Bin(width=width)
+        raise SettingsError(f"{error}: give {expected}") from None
+    if size <= 0:
+        raise SettingsError(f"a bin must be wider than zero, not '{text.strip()}'")
+    return Bin(count=size) if is_count else Bin(width=size)
 
 
 def frequency_range(text: str, *, expected: str = "550-560MHz") -> tuple[float, float]:
@@ -130,32 +127,40 @@ def frequency_range(text: str, *, expected: str = "550-560MHz") -> tuple[float, 
     return first, last
 
 
-Band = str | Sequence[float | str]
+Band = str | Sequence[Any]
 """A band as a user writes it; see `band`."""
 
 
 def band(ends: Band) -> tuple[float, float]:
-    """Return the two ends in Hz of ``(1.3e9, "1.4GHz")``, a bare number in Hz, or ``1.3-1.4GHz``.
+    """Return the two ends in Hz of ``(1.3e9, "1.4GHz")`` or ``1.3-1.4GHz``.
+
+    An end is a number in Hz, text, or an astropy Quantity of a frequency.
 
     Raises
     ------
     SettingsError
         If `ends` is neither, or ends before it begins.
     """
-    expected = '("1.3GHz", "1.4GHz"), two numbers in Hz, or "1.3-1.4GHz"'
+    expected = '("1.3GHz", "1.4GHz"), two numbers in Hz, two Quantities, or "1.3-1.4GHz"'
     if isinstance(ends, str):
         return frequency_range(ends, expected=expected)
     shown = " ".join(repr(ends).split())
     if not np.iterable(ends) or len(ends) != 2:
         raise SettingsError(f"{shown} is not a band, written {expected}")
     try:
-        low, high = (parse(end, HERTZ, bare=1.0) if isinstance(end, str) else float(end)
-                     for end in ends)
+        low, high = (_frequency(end) for end in ends)
     except (SettingsError, TypeError, ValueError) as error:
         raise SettingsError(f"{shown} is not a band, written {expected}: {error}") from error
     if not low <= high:
         raise SettingsError(f"{shown} ends before it begins: a band is written {expected}")
     return low, high
+
+
+def _frequency(end: Any) -> float:
+    if isinstance(end, str):
+        return parse(end, HERTZ, bare=1.0)
+    # A Quantity, told without astropy's units, which reading options does not need.
+    return float(end.to_value("Hz") if hasattr(end, "to_value") else end)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def setting(default: Any, help: str, *, parse: Callable[[Any], Any] | None = Non
     choices : sequence of str, optional
         The only values allowed.
     metavar : str, optional
-        What stands for the value in the help.
+        What stands for the value in the help; by default the last word of the name.
     many : bool
         The option takes one or more values and holds a tuple.
     short : str, optional
@@ -282,7 +282,8 @@ def _add_option(group, field: dataclasses.Field) -> None:
     if hasattr(option.parse, "bare_number"):
         text += f"; a bare number is {option.parse.bare_number}"
     if option.default not in (None, (), False):
-        shown = ", ".join(option.default) if option.many else option.default
+        shown = ("on" if option.default is True
+                 else ", ".join(option.default) if option.many else option.default)
         text += f" (default: {shown})"
     name = f"--{_dashed(field.name)}"
     names = [option.short, name] if option.short else [name]
@@ -292,7 +293,8 @@ def _add_option(group, field: dataclasses.Field) -> None:
                            action=argparse.BooleanOptionalAction if option.default
                            else _OnOff)
         return
-    keywords: dict[str, Any] = {"metavar": option.metavar}
+    keywords: dict[str, Any] = {
+        "metavar": option.metavar or field.name.rpartition("_")[2].upper()}
     if option.choices and not option.metavar:
         keywords["metavar"] = "|".join(option.choices)
     if option.many:

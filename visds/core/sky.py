@@ -70,6 +70,10 @@ def parse_direction(text: str) -> Direction:
     try:
         coordinate = SkyCoord(text, unit=("hourangle", "deg"))
     except (ValueError, TypeError) as error:
+        last = re.search(r"[\s,]([+-]?\d+(?:\.\d*)?)[:d°][^\s,]*\s*$", text)
+        if last and abs(float(last[1])) >= 90:
+            raise SettingsError(f"'{text}' is not a position: a declination of {last[1]} degrees "
+                                "is not between -90 and 90") from error
         raise SettingsError(
             f"'{text}' is not a position: expected hours and degrees as 05:31:58.7 +33:08:52.5, or "
             "83.1deg -5.2deg") from error
@@ -101,6 +105,14 @@ def separation(first: Direction, second: Direction) -> float:
     """Return the angle between two positions of one frame in degrees."""
     l, m, n_minus_1 = direction_cosines(first.ra, first.dec, second)  # noqa: E741
     return float(np.degrees(np.arctan2(np.hypot(l, m), 1 + n_minus_1)))
+
+
+def angle_text(degrees: float) -> str:
+    """Return an angle in degrees, below 0.1 deg in arcmin and below 1 arcmin in arcsec."""
+    for unit, factor in (("arcsec", 3600), ("arcmin", 60)):
+        if degrees * factor < (60 if unit == "arcsec" else 6):
+            return f"{degrees * factor:.3g} {unit}"
+    return f"{degrees:.2f} deg"
 
 
 def parallactic_angle(time: np.ndarray, direction: Direction, position: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from visds.core.plural import counted
 from visds.core.quantities import Bin
 
 _GAP = 5.0
@@ -64,6 +65,41 @@ def channel_groups(frequency: np.ndarray, channel_width: np.ndarray, bin: Bin) -
         since = frequency - (frequency[0] - channel_width[0] / 2)
         place = np.floor((since + 1e-3) / bin.width).astype(int)
     return _groups(first, place)
+
+
+def time_bin_text(bin: Bin, integration: np.ndarray, made: np.ndarray | None = None) -> str:
+    """Return in a line what a bin of integrations is; see `channel_bin_text`.
+
+    `integration` and `made` in s.
+    """
+    return _bin_text("time", "integration", bin, integration, made, ("s", 1.0))
+
+
+def channel_bin_text(bin: Bin, channel_width: np.ndarray, made: np.ndarray | None = None) -> str:
+    """Return in a line what a bin of channels is, in counts and in units.
+
+    `channel_width` (Hz) is that of all channels before they are binned, and `made`, if they have
+    been, that of the bins: where most are not as wide as was asked, the line says how wide.
+    """
+    return _bin_text("channel", "channel", bin, channel_width, made, ("MHz", 1e6))
+
+
+def _bin_text(axis: str, sample: str, bin: Bin, widths: np.ndarray, made: np.ndarray | None,
+              unit: tuple[str, float]) -> str:
+    def measure(width: float) -> str:
+        return f"{width / unit[1]:.4g} {unit[0]}"
+
+    one = float(np.median(widths))
+    count = bin.count or bin.width / one
+    asked = count * one
+    samples = f"{counted(count, sample)} of {measure(one)}"
+    line = (f"{axis} bins of {samples} ({measure(asked)})" if bin.count
+            else f"{axis} bins of {measure(asked)} ({samples})")
+    if count < 1:
+        return f"{line}: nothing is averaged"
+    most = asked if made is None else float(np.median(made))
+    # A bin holds whole samples, and the last of a scan or a window what remains.
+    return f"{line}, most of {measure(most)}" if abs(most - asked) > 0.01 * asked else line
 
 
 def whole(length: int) -> Groups:

@@ -216,6 +216,11 @@ class DynamicSpectrum(Record):
         channel : str or int, optional
             ``"4MHz"`` or a count of channels, from the lowest frequency on; bins of a count do
             not reach over a gap in frequency.
+
+        Raises
+        ------
+        SettingsError
+            If a width is not above zero, or cannot be read.
         """
         result = self
         if time is not None:
@@ -280,8 +285,8 @@ class DynamicSpectrum(Record):
     def light_curve(self, band: Band | None = None) -> Any:
         """Return the `LightCurve` of the whole band, or of channels centred in `band`.
 
-        `band` is ``("1.3GHz", "1.4GHz")``, two numbers in Hz, or ``"1.3-1.4GHz"``. Errors as
-        `LightCurve.from_spectrum`.
+        `band` is ``("1.3GHz", "1.4GHz")``, two numbers in Hz, two Quantities, or
+        ``"1.3-1.4GHz"``. Errors as `LightCurve.from_spectrum`.
         """
         from visds.dynspec.light_curve import LightCurve
 

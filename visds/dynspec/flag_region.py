@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from visds.core.errors import SettingsError
-from visds.core.flags import Flag
+from visds.core.flags import CELL_MASK, Flag
 from visds.core.quantities import frequency_range
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.plots.levels import flux_density
@@ -53,13 +53,14 @@ class FlagRegion:
     """Cells that fulfil every condition that is given.
 
     `scan` a scan number, `time` a range of UTC, `channels` a range, `v_limit` cells with |V|
-    above so many Jy.
+    above so many Jy. `text` is how the user wrote it.
     """
 
     scan: int | None = None
     time: tuple[UniversalTime, UniversalTime] | None = None
     channels: ChannelRange | None = None
     v_limit: float | None = None
+    text: str = ""
 
     def mask(self, spectrum: DynamicSpectrum) -> np.ndarray:
         """Return which cells (T,F, bool) of a spectrum lie in the region.
@@ -67,7 +68,8 @@ class FlagRegion:
         Raises
         ------
         SettingsError
-            If the spectrum has no such scan, channel or no V.
+            If the spectrum has no such scan, channel or no V, or if a time of day that ends before
+            it begins goes over no midnight.
         """
         shape = (len(spectrum.time), len(spectrum.frequency))
         cells = np.ones(shape, bool)
@@ -78,7 +80,10 @@ class FlagRegion:
                 raise SettingsError(f"scan {self.scan} is not in the spectrum (scans {held})")
             cells &= chosen[:, None]
         if self.time is not None:
-            cells &= inside(spectrum.time, *self.time)[:, None]
+            try:
+                cells &= inside(spectrum.time, *self.time)[:, None]
+            except SettingsError as error:
+                raise SettingsError(f"'{self.text}': {error}") from error
         if self.channels is not None:
             cells &= self.channels.mask(spectrum)
         if self.v_limit is not None:
@@ -122,18 +127,40 @@ def flag_region(text: str) -> FlagRegion:
     for part in str(text).split(","):
         key, equals, value = part.strip().partition("=")
         if not equals or key not in readers:
-            raise SettingsError(f"'{text}' is not a region, written {SYNTAX}")
+            raise SettingsError(f"'{text}' is not a region, written {SYNTAX}"
+                                + (f": '{key}' is none of {', '.join(readers)}" if equals else ""))
         name, read = readers[key]
         try:
             conditions[name] = read(value)
         except (SettingsError, ValueError) as error:
             raise SettingsError(f"{key}={value} of '{text}': {error}; a region is written "
                                 f"{SYNTAX}") from error
-    return FlagRegion(**conditions)
+    return FlagRegion(**conditions, text=str(text))
 
 
-def flag_regions(spectrum: DynamicSpectrum, regions: tuple[FlagRegion, ...]) -> DynamicSpectrum:
-    """Return the spectrum with the flag REGION set in all regions, each found in the input.
+def usable_cells(spectrum: DynamicSpectrum) -> np.ndarray:
+    """Return which cells (T,F, bool) have a value in any polarization."""
+    return ((spectrum.flags & int(CELL_MASK)) == 0).any(axis=-1)
+
+
+@dataclass(frozen=True)
+class FlaggedCells:
+    """What regions flag in a spectrum.
+
+    `number` of the `usable` cells (T,F) that had a value before in any polarization; `idle` are
+    the regions that hold no cell at all.
+    """
+
+    number: int
+    usable: int
+    idle: tuple[FlagRegion, ...]
+
+
+def flag_regions(spectrum: DynamicSpectrum,
+                 regions: tuple[FlagRegion, ...]) -> tuple[DynamicSpectrum, FlaggedCells]:
+    """Return the spectrum with the flag REGION set in all regions, and how many cells that took.
+
+    Each region is found in the spectrum as it was.
 
     Raises
     ------
@@ -141,6 +168,12 @@ def flag_regions(spectrum: DynamicSpectrum, regions: tuple[FlagRegion, ...]) -> 
         As `FlagRegion.mask`.
     """
     cells = np.zeros((len(spectrum.time), len(spectrum.frequency)), bool)
+    idle = []
     for region in regions:
-        cells |= region.mask(spectrum)
-    return spectrum.flag_cells(cells, Flag.REGION) if cells.any() else spectrum
+        mask = region.mask(spectrum)
+        cells |= mask
+        if not mask.any():
+            idle.append(region)
+    usable = usable_cells(spectrum)
+    flagged = spectrum.flag_cells(cells, Flag.REGION) if cells.any() else spectrum
+    return flagged, FlaggedCells(int((cells & usable).sum()), int(usable.sum()), tuple(idle))

@@ -35,12 +35,14 @@ class LightCurve(Record):
         "T", "f8", "Jy2", "covariance of I and V (circular feeds) or I and Q (linear feeds)")
     polarizations: tuple[str, ...] = attribute("labels on axis P, among I Q U V")
     band: tuple[float, float] = attribute("lowest and highest frequency in Hz")
+    frequency: float = attribute("mean frequency of the channels, by their width, in Hz")
 
     @classmethod
     def from_spectrum(cls, spectrum, band: quantities.Band | None = None) -> "LightCurve":
         """Return the light curve of the channels of a `DynamicSpectrum` centred in `band`.
 
-        The band is two frequencies, in Hz or with a unit, or text (see `quantities.band`).
+        The band is two frequencies, in Hz or with a unit, Quantities, or text (see
+        `quantities.band`).
 
         Raises
         ------
@@ -67,7 +69,8 @@ class LightCurve(Record):
                       else np.full(len(single.time), np.nan))
         return cls(time=single.time, integration=single.integration,
                    time_barycentre=single.time_barycentre, scan=single.scan,
-                   covariance=covariance, polarizations=single.polarizations, band=edges, **values)
+                   covariance=covariance, polarizations=single.polarizations, band=edges,
+                   frequency=float(single.frequency[0]), **values)
 
     def index(self, polarization: str) -> int:
         """Return the place of a Stokes parameter on axis P.
@@ -85,25 +88,22 @@ class LightCurve(Record):
     def to_table(self) -> Table:
         """Return the light curve as an astropy table, a row an integration, Jy and days."""
         table = Table()
-        table["time"] = self.time
-        table["time"].description = "centre of the integration, MJD UTC"
-        table["time_barycentre"] = self.time_barycentre
-        table["time_barycentre"].description = "time of arrival at the barycentre, MJD TDB"
-        table["integration"] = self.integration
-        for name in ("time", "time_barycentre"):
-            table[name].unit = "d"
-        table["integration"].unit = "s"
-        table["scan"] = self.scan
+        specs = self.array_specs()
+
+        def add(column: str, name: str, values: np.ndarray, of: str = "") -> None:
+            table[column] = values
+            table[column].unit = specs[name].unit or None
+            table[column].description = of + specs[name].meaning
+
+        for name in ("time", "time_barycentre", "integration", "scan"):
+            add(name, name, getattr(self, name))
         for p, label in enumerate(self.polarizations):
-            for suffix, values in (("", self.flux_density), ("_sigma", self.sigma),
-                                   ("_sigma_formal", self.sigma_formal),
-                                   ("_residual", self.residual)):
-                table[label + suffix] = values[:, p]
-                table[label + suffix].unit = "Jy"
-            table[label + "_count"] = self.count[:, p]
-        table["covariance"] = self.covariance
-        table["covariance"].unit = "Jy2"
+            for name in ("flux_density", "sigma", "sigma_formal", "residual", "count"):
+                add(label if name == "flux_density" else f"{label}_{name}", name,
+                    getattr(self, name)[:, p], f"Stokes {label}: ")
+        add("covariance", "covariance", self.covariance)
         table.meta["band_Hz"] = list(self.band)
+        table.meta["frequency_Hz"] = self.frequency
         return table
 
     def plot(self, *, detections: Any = None, **options: Any) -> Any:

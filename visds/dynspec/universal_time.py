@@ -64,7 +64,8 @@ def time_range(text: str) -> tuple[UniversalTime, UniversalTime]:
     Raises
     ------
     SettingsError
-        If `text` is no such range, or one end has a date and the other none.
+        If `text` is no such range, one end has a date and the other none, or a range with dates
+        ends before it begins.
     """
     parts = str(text).split("/") if "/" in str(text) else str(text).split("-")
     if len(parts) != 2:
@@ -73,6 +74,8 @@ def time_range(text: str) -> tuple[UniversalTime, UniversalTime]:
     start, stop = (universal_time(part) for part in parts)
     if (start.day is None) != (stop.day is None):
         raise SettingsError(f"'{text}' has a date at one end only")
+    if start.day is not None and (stop.day, stop.day_fraction) < (start.day, start.day_fraction):
+        raise SettingsError(f"'{text}' ends before it begins")
     return start, stop
 
 
@@ -80,12 +83,23 @@ def inside(time: np.ndarray, start: UniversalTime, stop: UniversalTime) -> np.nd
     """Return which of `time` (T, MJD) lie in the range; without dates, on every day.
 
     A range of times of day whose start is after its stop goes over midnight.
+
+    Raises
+    ------
+    SettingsError
+        If it does and none of the midnights lies between the first and the last of `time`: the
+        range would hold all but a part of the day.
     """
     if start.day is not None and stop.day is not None:
         return (time >= start.day + start.day_fraction) & (time <= stop.day + stop.day_fraction)
     fraction = np.mod(time, 1.0)
     after, before = fraction >= start.day_fraction, fraction <= stop.day_fraction
-    return after & before if start.day_fraction <= stop.day_fraction else after | before
+    if start.day_fraction <= stop.day_fraction:
+        return after & before
+    if np.floor(np.min(time)) == np.floor(np.max(time)):
+        raise SettingsError(f"{start} is after {stop}, and no midnight lies between "
+                            f"{date_and_time(np.min(time))} and {date_and_time(np.max(time))}")
+    return after | before
 
 
 def date_text(mjd: float, *, year: bool = True) -> str:

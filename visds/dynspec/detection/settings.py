@@ -68,4 +68,4 @@ class DetectSettings:
         "0.5", "least fraction of unflagged cells in a box", parse=_fraction)
     realizations: int | None = setting(
         None, "noise realizations that calibrate the false alarms (default: 32 to 256)",
-        parse=_count)
+        parse=_count, metavar="NUMBER")

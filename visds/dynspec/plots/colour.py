@@ -7,7 +7,7 @@ from matplotlib import colors
 from visds.dynspec.plots.quantity import Quantity
 
 FLAGGED = "#8c8c8c"
-NOT_GIVEN = "#e4e4e4"
+NOT_GIVEN = "#bdbdbd"
 UNSIGNED_MAP = "viridis"
 SIGNED_MAP = "RdBu_r"
 FRACTION_MAP = "PuOr_r"
@@ -47,10 +47,16 @@ def robust_limits(values: np.ndarray, *, is_signed: bool) -> tuple[float, float]
 
 
 def fraction_limit(percent: np.ndarray) -> float:
-    """Return the limit of a symmetric colour scale for percentages: robust, round, at most 100."""
+    """Return the limit of a symmetric colour scale for percentages: robust, round, at most 100.
+
+    Round is 1, 2 or 5 times a power of ten; 100 where there is no value.
+    """
+    if not np.isfinite(percent).any():
+        return 100.0
     high = robust_limits(percent, is_signed=True)[1]
-    round_limits = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0) if np.isfinite(percent).any() else ()
-    return next((limit for limit in round_limits if limit >= high), 100.0)
+    power = int(np.floor(np.log10(high)))
+    round_limits = (float(f"{times}e{power}") for times in (1, 2, 5, 10))
+    return min(next(limit for limit in round_limits if limit >= high), 100.0)
 
 
 def colour_norm(limits: tuple[float, float], *, is_signed: bool, scale: str, power: float,

@@ -24,7 +24,8 @@ class CurveBand:
         self._flux_density = light_curve.flux_density[order, None]
         self._sigma = light_curve.sigma[order, None]
         low, high = light_curve.band
-        self.frequency, self.channel_width = np.array([(low + high) / 2]), np.array([high - low])
+        self.frequency = np.array([light_curve.frequency])
+        self.channel_width = np.array([high - low])
         self.meta: dict = {}
 
     def values(self, polarization: str) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Pictures of dynamic spectra and light curves, from products alone."""
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,12 +21,13 @@ from visds.dynspec.plots.figure import (
     LINE,
     Panel,
     fit_margins,
+    inner_width,
     picture_style,
     save_figure,
     stacked_panels,
 )
 from visds.dynspec.plots.light_curve import draw_light_curve, draw_single_integration, has_bar
-from visds.dynspec.plots.marks import label_times
+from visds.dynspec.plots.marks import extra_lines, label_times
 from visds.dynspec.plots.pictured import Pictured, overview_pictures, time_axis
 from visds.dynspec.plots.quantity import Quantity, check_held, quantity
 from visds.dynspec.plots.settings import OTHER_PLOTS, PlotSettings, plot_settings
@@ -51,7 +53,8 @@ def curve_figure(light_curve: LightCurve, *, detections: Table | None = None,
         raise SettingsError("the light curve has no integration to draw")
     band = CurveBand(light_curve)
     with picture_style(settings.points):
-        return _curves_figure(band, _curves(band, settings), settings, detections, _title(band))
+        return _curves_figure(band, _curves(band, settings), settings, detections,
+                              [_band_text(*light_curve.band)])
 
 
 def available_plots(spectrum: DynamicSpectrum) -> tuple[str, ...]:
@@ -203,8 +206,9 @@ def _panels(settings: PlotSettings, parts: list[float], height: float,
     """Return a figure of the settings' width and `height` with panels in these proportions."""
     line = settings.points * LINE
     bottom = 2.9 + (1.0 if axis is not None and axis.spans_days else 0.0)
-    if settings.tick_rotation:
-        bottom += 1.8
+    if axis is not None and settings.tick_rotation:
+        bottom += extra_lines(axis, inner_width(settings.picture_width, settings.points,
+                                                has_bars=any(has_bars)), settings)
     top, space = 2.6, 1.0 * line
     room = height - (bottom + top) * line - space * (len(parts) - 1)
     if room < 0.3 * len(parts):
@@ -252,12 +256,25 @@ def _write_title(figure: Figure, panel: Panel, words: Sequence[str], settings: P
         title.set_text(", ".join(words))
 
 
-def _title(spectrum: DynamicSpectrum | CurveBand) -> list[str]:
+def _title(spectrum: DynamicSpectrum) -> list[str]:
     """Return target, telescope and band, as far as they are known."""
-    low = (spectrum.frequency - spectrum.channel_width / 2).min() / 1e6
-    high = (spectrum.frequency + spectrum.channel_width / 2).max() / 1e6
     words = [str(spectrum.meta[key]) for key in ("target", "telescope") if spectrum.meta.get(key)]
-    return [*words, f"{low:.5g}–{high:.5g} MHz"]
+    half = spectrum.channel_width / 2
+    return [*words, _band_text((spectrum.frequency - half).min(), (spectrum.frequency + half).max())]
+
+
+def _band_text(low: float, high: float) -> str:
+    """Return the ends (Hz) of a band in words."""
+    low, high = low / 1e6, high / 1e6
+    # Five digits, and as many as tell both ends to a hundredth of the band.
+    decimals = max(0, 4 - int(math.log10(high)), 2 - math.floor(math.log10(high - low)))
+    return f"{_trimmed(low, decimals)}–{_trimmed(high, decimals)} MHz"
+
+
+def _trimmed(value: float, decimals: int) -> str:
+    """Return a number to some decimals, without zeros at its end."""
+    text = f"{value:.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 __all__ = ["PlotSettings", "available_plots", "curve_figure", "draw_plot", "draw_products",

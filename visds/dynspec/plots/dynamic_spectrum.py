@@ -2,6 +2,7 @@
 
 import numpy as np
 from astropy.table import Table
+from matplotlib.cm import ScalarMappable
 from matplotlib.patches import Patch
 
 from visds.core.errors import SettingsError
@@ -25,7 +26,7 @@ from visds.dynspec.plots.colour import (
     log_ticks,
     robust_limits,
 )
-from visds.dynspec.plots.figure import Panel
+from visds.dynspec.plots.figure import Panel, leave_empty, write_in
 from visds.dynspec.plots.frequency_axis import FrequencyAxis
 from visds.dynspec.plots.levels import Level
 from visds.dynspec.plots.marks import (
@@ -47,7 +48,7 @@ def draw_dynamic_spectrum(panel: Panel, spectrum: DynamicSpectrum, quantity: Qua
     """Draw one quantity of a spectrum; return what a legend has to explain.
 
     Large spectra are summed to the pixels first. Flagged cells, and those that a mask of the
-    settings hides, are grey; a fraction is light grey where I < 5 sigma; gaps stay blank.
+    settings hides, are grey; a fraction is lighter grey where I < 5 sigma; gaps stay blank.
 
     Raises
     ------
@@ -93,16 +94,12 @@ def draw_dynamic_spectrum(panel: Panel, spectrum: DynamicSpectrum, quantity: Qua
     axes.set_ylabel(frequency_axis.label)
     if frequency_axis.breaks:
         axes.set_yticks(*frequency_axis.ticks(panel.height, settings.points / 72))
-    ends = float(norm.vmin), float(norm.vmax)
-    bar = axes.figure.colorbar(cells, cax=panel.bar, extend=extension(values, ends))
-    if settings.colour_scale == "log":
-        bar.set_ticks(log_ticks(norm, 1.2 * settings.points / 72 / panel.height))
-        bar.ax.yaxis.set_major_formatter("{x:g}")
-        bar.minorticks_off()
-    bar.set_label(f"{quantity.label} ({unit.label})" if unit.label else quantity.label)
-    bar.outline.set_linewidth(0.6)
-    if settings.invert_v and quantity.polarization == "V" and quantity.is_signed:
-        panel.bar.invert_yaxis()
+    if flagged.all():
+        write_in(panel, "no unflagged data", settings.points)
+    if np.isfinite(values).any():
+        _draw_bar(panel, cells, quantity, values, unit, settings)
+    else:
+        leave_empty(panel.bar)
     mark_gaps(axes, time_axis, is_picture=True)
     mark_missing(axes, time_axis, x)
     mark_frequency_gaps(axes, frequency_axis)
@@ -112,6 +109,20 @@ def draw_dynamic_spectrum(panel: Panel, spectrum: DynamicSpectrum, quantity: Qua
         outline_detections(panel, time_axis, frequency_axis, detections, quantity.polarization,
                            settings.points)
     return legend
+
+
+def _draw_bar(panel: Panel, cells: ScalarMappable, quantity: Quantity, values: np.ndarray,
+              unit: Unit, settings: PlotSettings) -> None:
+    ends = float(cells.norm.vmin), float(cells.norm.vmax)
+    bar = panel.axes.figure.colorbar(cells, cax=panel.bar, extend=extension(values, ends))
+    if settings.colour_scale == "log":
+        bar.set_ticks(log_ticks(cells.norm, 1.2 * settings.points / 72 / panel.height))
+        bar.ax.yaxis.set_major_formatter("{x:g}")
+        bar.minorticks_off()
+    bar.set_label(f"{quantity.label} ({unit.label})" if unit.label else quantity.label)
+    bar.outline.set_linewidth(0.6)
+    if settings.invert_v and quantity.polarization == "V" and quantity.is_signed:
+        panel.bar.invert_yaxis()
 
 
 def faint_patch() -> Patch:
@@ -151,9 +162,10 @@ def _limits(quantity: Quantity, values: np.ndarray, unit: Unit,
     level = chosen_level(settings.colour_limit, quantity)
     if level is None:
         return low, high
-    high = unit.convert(level)
+    high = unit.convert(level, "--colour-limit")
     if not high > 0:
-        raise SettingsError(f"a colour limit must be above zero, not {high:g} {unit.label}")
+        raise SettingsError("--colour-limit: a colour limit must be above zero, not "
+                            f"{high:g} {unit.label}")
     return (-high, high) if quantity.is_signed else (min(low, 0.0), high)
 
 
@@ -179,9 +191,10 @@ def _masked(spectrum: DynamicSpectrum, quantity: Quantity,
     level = chosen_level(settings.mask_above, quantity)
     if level is not None:
         base = unit_of(quantity, spectrum, settings)
-        unit = base.scaled(base.convert(level), settings.flux_unit)
-        hidden |= np.abs(quantity.values(spectrum) * unit.factor) > unit.convert(level)
-        words.append(f"|{quantity.name}| > {unit.convert(level):.4g} {unit.label}")
+        unit = base.scaled(base.convert(level, "--mask-above"), settings.flux_unit)
+        limit = unit.convert(level, "--mask-above")
+        hidden |= np.abs(quantity.values(spectrum) * unit.factor) > limit
+        words.append(f"|{quantity.name}| > {limit:.4g} {unit.label}")
     if not hidden.any():
         return spectrum, []
     return spectrum.flag_cells(hidden), [

@@ -63,7 +63,9 @@ def picture_style(label_size: float) -> Iterator[None]:
             "xtick.minor.width": 0.4, "ytick.minor.width": 0.4, "xtick.major.size": 3,
             "ytick.major.size": 3, "xtick.minor.size": 1.8, "ytick.minor.size": 1.8,
             "hatch.linewidth": 0.4, "mathtext.default": "regular", "pdf.fonttype": 42,
-            "axes.unicode_minus": True})
+            "axes.unicode_minus": True,
+            # Every number is whole: none is to be added or multiplied from the corner of an axis.
+            "axes.formatter.useoffset": False, "axes.formatter.limits": (-15, 15)})
         yield
 
 
@@ -128,6 +130,20 @@ def fit_margins(panels: Sequence[Panel], label_size: float) -> list[Panel]:
             panel.bar.set_position([box.x0 - right / width, box.y0, box.width, box.height])
             panel.bar.yaxis.set_label_coords(BAR_LABEL + right / width / box.width, 0.5)
     return [replace(panel, width=inner) for panel in panels]
+
+
+def write_in(panel: Panel, words: str, points: float) -> None:
+    """Write small words into the upper left corner of a panel."""
+    panel.axes.annotate(words, (0, 1), xycoords="axes fraction", xytext=(3, -2),
+                        textcoords="offset points", ha="left", va="top", fontsize=0.9 * points,
+                        color="#444444", zorder=7,
+                        bbox={"facecolor": "white", "linewidth": 0, "pad": 0.5})
+
+
+def leave_empty(bar: Axes) -> None:
+    """Leave the place of a colour bar empty: there is no value that a colour could stand for."""
+    bar.set_yticks([])
+    bar.set_axis_off()
 
 
 def _side_margins(label_size: float, has_bars: bool) -> tuple[float, float]:

@@ -13,8 +13,8 @@ from visds.core.quantities import Bin
 from visds.dynspec import binning
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.plots.colour import NOT_GIVEN, colour_map, extension, fraction_limit
-from visds.dynspec.plots.dynamic_spectrum import faint_patch, unit_of
-from visds.dynspec.plots.figure import Panel
+from visds.dynspec.plots.dynamic_spectrum import faint_patch, flagged_cells, unit_of
+from visds.dynspec.plots.figure import Panel, leave_empty, write_in
 from visds.dynspec.plots.frequency_axis import FrequencyAxis
 from visds.dynspec.plots.marks import (
     duration_text,
@@ -49,36 +49,43 @@ def draw_light_curve(panel: Panel, band: DynamicSpectrum, quantity: Quantity,
         If the spectrum does not hold the quantity.
     """
     axes = panel.axes
-    by_polarization = panel.bar is not None
-    needed = (*quantity.needed, "V") if by_polarization else quantity.needed
+    needed = (*quantity.needed, "V") if panel.bar is not None else quantity.needed
     band = band.select_polarizations(needed)
-    values = quantity.values(band)
-    base = unit_of(quantity, band, settings)
-    is_empty = not np.isfinite(values).any()
-    wide = None if is_empty else _curve_bin(quantity, band, panel.width, settings.curve_bin)
-    fine, extent = band, [_extent(quantity, band, base)]
-    words = "no unflagged data" if is_empty else ""
-    if wide is not None:
-        band = band.sum_times(wide)
-        words = (f"{duration_text(float(np.median(band.integration)))} bins "
-                 f"(dots: {duration_text(float(np.median(fine.integration)))})")
-        extent.append(_extent(quantity, band, base))
     numbered = (detections is not None and settings.mark_detections
                 and any(is_found_in(search, quantity.polarization)
                         for search in detections["polarization"]))
-    unit = _finish(panel, quantity, base, np.concatenate(extent), words, settings,
-                   numbered=numbered)
-    if wide is not None:
-        axes.plot(_places(fine, time_axis), (values * unit.factor)[:, 0], linestyle="none",
-                  marker=".", markersize=1.5, color="#b0b0b0", zorder=1.5, rasterized=True)
-    has_faint = _draw_points(panel, quantity, band, time_axis, unit,
-                             by_polarization=by_polarization)
+    has_faint = False
+    if np.isfinite(quantity.values(band)).any():
+        has_faint = _draw_curve(panel, band, quantity, time_axis, settings, numbered=numbered)
+    else:
+        _say_empty(panel, quantity, band, settings)
     mark_gaps(axes, time_axis, is_picture=False)
     mark_scans(panel, time_axis, settings, is_picture=False, is_top=is_top)
     mark_times(axes, time_axis, settings.mark_time)
     if numbered:
         span_detections(axes, time_axis, detections, quantity.polarization, settings.points)
     return [faint_patch()] if has_faint else []
+
+
+def _draw_curve(panel: Panel, band: DynamicSpectrum, quantity: Quantity, time_axis: TimeAxis,
+                settings: PlotSettings, *, numbered: bool) -> bool:
+    """Draw the points and the vertical axis; return whether some are grey for their faint I."""
+    base = unit_of(quantity, band, settings)
+    wide = _curve_bin(quantity, band, panel.width, settings.curve_bin)
+    fine, extent = band, [_extent(quantity, band, base)]
+    words = ""
+    if wide is not None:
+        band = band.sum_times(wide)
+        words = (f"{duration_text(float(np.median(band.integration)))} bins "
+                 f"(dots: {duration_text(float(np.median(fine.integration)))})")
+        extent.append(_extent(quantity, band, base))
+    unit = _finish(panel, quantity, base, np.concatenate(extent), words, settings,
+                   numbered=numbered)
+    if wide is not None:
+        panel.axes.plot(_places(fine, time_axis), (quantity.values(fine) * unit.factor)[:, 0],
+                        linestyle="none", marker=".", markersize=1.5, color="#b0b0b0", zorder=1.5,
+                        rasterized=True)
+    return _draw_points(panel, quantity, band, time_axis, unit)
 
 
 def has_bar(quantity: Quantity, polarizations: Sequence[str], settings: PlotSettings) -> bool:
@@ -99,6 +106,14 @@ def draw_single_integration(panel: Panel, spectrum: DynamicSpectrum, quantity: Q
     base = unit_of(quantity, spectrum, settings)
     frequency_axis = FrequencyAxis(spectrum,
                                    compress=settings.frequency_gaps == "compressed")
+    axes.set_xlim(*frequency_axis.ends)
+    axes.set_xlabel(frequency_axis.label)
+    if frequency_axis.breaks:
+        axes.set_xticks(*frequency_axis.ticks(panel.width, 4.5 * settings.points / 72))
+    mark_frequency_gaps(axes, frequency_axis, is_vertical=True)
+    if not np.isfinite(quantity.values(spectrum)).any():
+        _say_empty(panel, quantity, spectrum, settings)
+        return
     unit = _finish(panel, quantity, base, _extent(quantity, spectrum, base), "", settings)
     values = (quantity.values(spectrum) * unit.factor)[0]
     place, colour = frequency_axis.place(spectrum.frequency), COLOURS[quantity.polarization]
@@ -108,11 +123,18 @@ def draw_single_integration(panel: Panel, spectrum: DynamicSpectrum, quantity: Q
         axes.errorbar(place, values, errors, linestyle="none", elinewidth=0.5, color=colour)
     axes.plot(place, values, linestyle="none", marker="o", markeredgewidth=0, color=colour,
               markersize=_marker_size(panel, len(place), errors))
-    axes.set_xlim(*frequency_axis.ends)
-    axes.set_xlabel(frequency_axis.label)
-    if frequency_axis.breaks:
-        axes.set_xticks(*frequency_axis.ticks(panel.width, 4.5 * settings.points / 72))
-    mark_frequency_gaps(axes, frequency_axis, is_vertical=True)
+
+
+def _say_empty(panel: Panel, quantity: Quantity, spectrum: DynamicSpectrum,
+               settings: PlotSettings) -> None:
+    """Say why there are no values, and leave out the numbers that none of them have."""
+    panel.axes.set_yticks([])
+    panel.axes.set_ylabel(quantity.label)
+    if panel.bar is not None:
+        leave_empty(panel.bar)
+    words = ("no unflagged data" if flagged_cells(quantity, spectrum).all()
+             else "I < 5σ throughout")
+    write_in(panel, words, settings.points)
 
 
 def errors_of(quantity: Quantity, spectrum: DynamicSpectrum) -> np.ndarray | None:
@@ -183,9 +205,9 @@ def _places(band: DynamicSpectrum, time_axis: TimeAxis) -> np.ndarray:
 
 
 def _draw_points(panel: Panel, quantity: Quantity, band: DynamicSpectrum, time_axis: TimeAxis,
-                 unit: Unit, *, by_polarization: bool) -> bool:
+                 unit: Unit) -> bool:
     """Draw the points with their errors; return whether some are grey for their faint I."""
-    axes = panel.axes
+    axes, by_polarization = panel.axes, panel.bar is not None
     place, colour = _places(band, time_axis), COLOURS[quantity.polarization]
     values = (quantity.values(band) * unit.factor)[:, 0]
     errors = errors_of(quantity, band)
@@ -207,10 +229,13 @@ def _draw_points(panel: Panel, quantity: Quantity, band: DynamicSpectrum, time_a
                          edgecolors="black", norm=Normalize(-limit, limit), zorder=2.5,
                          cmap=colour_map(fraction, None).with_extremes(bad=NOT_GIVEN),
                          plotnonfinite=True)
-    bar = axes.figure.colorbar(cells, cax=panel.bar,
-                               extend=extension(percent, (-limit, limit)))
-    bar.set_label(f"{fraction.label} (%)")
-    bar.outline.set_linewidth(0.6)
+    if np.isfinite(percent).any():
+        bar = axes.figure.colorbar(cells, cax=panel.bar,
+                                   extend=extension(percent, (-limit, limit)))
+        bar.set_label(f"{fraction.label} (%)")
+        bar.outline.set_linewidth(0.6)
+    else:
+        leave_empty(panel.bar)
     return bool((np.isnan(percent) & np.isfinite(values)).any())
 
 
@@ -252,7 +277,7 @@ def _asked_range(quantity: Quantity, unit: Unit,
         or [level for level in settings.flux_range if level.name is None]
     if not levels:
         return None
-    ends = [unit.convert(level) for level in levels]
+    ends = [unit.convert(level, "--flux-range") for level in levels]
     if len(ends) != 2 or ends[0] >= ends[1]:
         raise SettingsError(f"--flux-range needs a lower and an upper end for {quantity.name}, "
                             f"e.g. 2.4Jy 2.6Jy or I=2.4Jy I=2.6Jy")
@@ -268,7 +293,7 @@ def _finish(panel: Panel, quantity: Quantity, base: Unit, extent: np.ndarray, wo
     axes = panel.axes
     marks = [level for level in settings.mark_flux
              if level.name in (None, quantity.name) and quantity.kind == "flux"]
-    places = [base.convert(level) for level in marks]
+    places = [base.convert(level, "--mark-flux") for level in marks]
     low, high = float(np.min([*extent, *places])), float(np.max([*extent, *places]))
     if high - low >= max(abs(low), abs(high)) / 3 or high == low:
         # Zero is shown unless the variations of a steady source would vanish beside its level.
@@ -292,8 +317,5 @@ def _finish(panel: Panel, quantity: Quantity, base: Unit, extent: np.ndarray, wo
                      zorder=1.2)
     axes.set_ylabel(f"{quantity.label} ({unit.label})" if unit.label else quantity.label)
     if words:
-        axes.annotate(words, (0, 1), xycoords="axes fraction", xytext=(3, -2),
-                      textcoords="offset points", ha="left", va="top",
-                      fontsize=0.9 * settings.points, color="#444444", zorder=7,
-                      bbox={"facecolor": "white", "linewidth": 0, "pad": 0.5})
+        write_in(panel, words, settings.points)
     return unit

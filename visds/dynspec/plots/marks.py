@@ -16,10 +16,10 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
 from visds.dynspec.plots.cells import Edges
-from visds.dynspec.plots.figure import Panel
+from visds.dynspec.plots.figure import LINE, Panel
 from visds.dynspec.plots.frequency_axis import FrequencyAxis
 from visds.dynspec.plots.settings import PlotSettings
-from visds.dynspec.plots.time_axis import SECONDS_BELOW, TimeAxis
+from visds.dynspec.plots.time_axis import SECONDS_BELOW, Tick, TimeAxis
 from visds.dynspec.universal_time import UniversalTime
 
 DETECTION = "#d81b60"
@@ -28,6 +28,8 @@ HATCH = {"facecolor": "white", "edgecolor": "#cccccc", "hatch": "/////", "linewi
          "zorder": 0.5}
 
 
+# Width of a letter of a time, in sizes of letters.
+LETTER = 0.62
 # Room in points between the frame and the centre of the first and the last point.
 POINT_MARGIN = 3.0
 
@@ -38,9 +40,8 @@ def label_times(panels: Sequence[Panel], time_axis: TimeAxis, settings: PlotSett
 
     Points at its ends get a small margin.
     """
-    panel, points = panels[-1], settings.points
-    letters = 5 if time_axis.length > SECONDS_BELOW else 8
-    ticks = time_axis.ticks(panel.width, 0.62 * letters * points / 72)
+    panel = panels[-1]
+    ticks = _time_ticks(time_axis, panel.width, settings)
     margin = 0.0
     if has_points:
         ends = time_axis.end_cells
@@ -60,6 +61,21 @@ def label_times(panels: Sequence[Panel], time_axis: TimeAxis, settings: PlotSett
             clip_on=False, zorder=2.01))
         if one is not panel:
             one.axes.tick_params(axis="x", labelbottom=False)
+
+
+def extra_lines(time_axis: TimeAxis, width: float, settings: PlotSettings) -> float:
+    """Return how many lines more the labels of a time axis take because they are turned."""
+    angle = np.radians(settings.tick_rotation)
+    labels = [tick.label.split("\n") for tick in _time_ticks(time_axis, width, settings)]
+    return float(max(max(map(len, label)) * LETTER * settings.points / 72
+                     / (settings.points * LINE) * abs(np.sin(angle))
+                     + len(label) * (np.cos(angle) - 1) for label in labels))
+
+
+def _time_ticks(time_axis: TimeAxis, width: float, settings: PlotSettings) -> list[Tick]:
+    """Return the labelled ticks of a time axis of `width` in inches."""
+    letters = 5 if time_axis.length > SECONDS_BELOW else 8
+    return time_axis.ticks(width, LETTER * letters * settings.points / 72)
 
 
 def mark_gaps(axes: Axes, time_axis: TimeAxis, *, is_picture: bool) -> None:

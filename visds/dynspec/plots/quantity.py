@@ -142,8 +142,8 @@ class Unit:
     base: str = ""
     per_base: float = 1.0
 
-    def convert(self, level: Level) -> float:
-        """Return a level in this unit.
+    def convert(self, level: Level, option: str) -> float:
+        """Return the level that an option such as ``--mark-flux`` gives in this unit.
 
         Raises
         ------
@@ -154,8 +154,9 @@ class Unit:
             return level.value * (100 if self.label == "%" else 1)
         if level.unit == self.base:
             return level.value * self.per_base
-        raise SettingsError(f"a level in {level.unit} does not fit a picture in "
-                            f"{self.label or 'pure numbers'}")
+        raise SettingsError(f"{option}: a level in {level.unit} does not fit a picture in "
+                            f"{self.label or 'pure numbers'}"
+                            + (" (--flux-unit K)" if self.base == "K" else ""))
 
     def scaled(self, largest: float, flux_unit: str) -> "Unit":
         """Return the unit of the same base in which `largest`, in this unit, is from 1 to 999.

@@ -26,8 +26,10 @@ def _plot(text: str) -> str:
     try:
         return quantity(text).name
     except SettingsError:
+        near = difflib.get_close_matches(text, OTHER_PLOTS, n=1)
         raise SettingsError(f"'{text}' is not a plot, which is {QUANTITY_SYNTAX}, "
-                            f"{' or '.join(OTHER_PLOTS)}") from None
+                            f"{' or '.join(OTHER_PLOTS)}"
+                            + (f"; did you mean '{near[0]}'?" if near else "")) from None
 
 
 def _width(text: Any) -> float:
