@@ -207,6 +207,8 @@ def _make_products(observation: Observation, folder: Path, settings: Settings, f
     spectrum = spectrum.rebin(time=average.time_bin, channel=average.channel_bin)
     light_curve = spectrum.light_curve()
     variability = statistics(light_curve)
+    T, F = spectrum.flags.shape[:2]
+    logger.info("searching %s in %s for bursts", counted(T, "integration"), counted(F, "channel"))
     detections = detect(spectrum, settings["detect"])
     matches = match_detections(detections, observation.catalogues, settings["match"],
                                observation.epoch)

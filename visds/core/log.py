@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 
+from visds.core.errors import VisdsError
 from visds.core.files import output_error
 from visds.core.provenance import command_line
 
@@ -20,8 +21,8 @@ logger.propagate = False
 def log_file(path: str | os.PathLike) -> Iterator[None]:
     """Write the log to a file, after what is there, and to standard output without times.
 
-    An exception that ends the run is written to the file with its traceback. Lines that find the
-    disk full are lost.
+    What ends the run is written to the file, a defect with its traceback. Lines that find the disk
+    full are lost.
 
     Raises
     ------
@@ -44,7 +45,8 @@ def log_file(path: str | os.PathLike) -> Iterator[None]:
         yield
     except BaseException as error:
         logger.removeHandler(screen)
-        logger.error("ended by an error: %s", error, exc_info=error)
+        logger.error("ended by an error: %s", error,
+                     exc_info=None if isinstance(error, VisdsError) else error)
         raise
     finally:
         for handler in (file, screen):

@@ -259,8 +259,8 @@ def _write_title(figure: Figure, panel: Panel, words: Sequence[str], settings: P
 def _title(spectrum: DynamicSpectrum) -> list[str]:
     """Return target, telescope and band, as far as they are known."""
     words = [str(spectrum.meta[key]) for key in ("target", "telescope") if spectrum.meta.get(key)]
-    half = spectrum.channel_width / 2
-    return [*words, _band_text((spectrum.frequency - half).min(), (spectrum.frequency + half).max())]
+    low, high = (spectrum.frequency + sign * spectrum.channel_width / 2 for sign in (-1, 1))
+    return [*words, _band_text(low.min(), high.max())]
 
 
 def _band_text(low: float, high: float) -> str:
