@@ -257,3 +257,59 @@ def test_sources_in_clumps_leave_voids_that_are_no_holes_in_the_footprint():
     right = Catalogue(*clumps_of([5], 100, 2.5, rng))
     found = match(places, right, MatchSettings(radius=20.0))
     assert np.mean(found.chance_within_radius == 0) < 0.02
+
+
+@pytest.mark.parametrize("epochs", [1, 6, 10, 50])
+@pytest.mark.parametrize("radius", [10.0, 60.0])
+def test_the_chance_is_right_in_a_catalogue_of_many_epochs_at_places_matched_or_not(epochs, radius):
+    """Rows of one source are one source, however many of them there are."""
+    rng = np.random.default_rng(epochs)
+    half_width = 1.5
+    true, unmatched, matched = [], [], []
+    for _ in range(4):
+        ra, dec = once = patch(40, 3.0, rng)
+        east, north = rng.normal(0, 300, (2, len(ra) * epochs))
+        sources = moved(*np.repeat(once, epochs, axis=1), pm_ra=east, pm_dec=north, years=1.0)
+        true.append(share_within(radius, sources, half_width, rng))
+        is_inside = (np.abs((ra + 180) % 360 - 180) < half_width) & (np.abs(dec) < half_width)
+        places = [(rng.uniform(-half_width, half_width, 500) % 360,
+                   rng.uniform(-half_width, half_width, 500)), (ra[is_inside], dec[is_inside])]
+        found = match(Catalogue(*np.concatenate(places, axis=1)), Catalogue(*sources),
+                      MatchSettings(radius=radius))
+        is_matched = np.bincount(found.left, minlength=len(found.chance_within_radius)) > 0
+        unmatched.append(found.chance_within_radius[~is_matched])
+        matched.append(found.chance_within_radius[is_matched])
+    assert np.mean(np.concatenate(unmatched)) == pytest.approx(np.mean(true), rel=0.05)
+    assert np.mean(np.concatenate(matched)) == pytest.approx(np.mean(true), rel=0.05)
+    assert np.concatenate(unmatched).min() > 0.4 * np.mean(true)
+
+
+@pytest.mark.parametrize("apart", [0.0, 30.0, 3600.0])
+def test_many_copies_of_one_source_tell_of_no_density(apart):
+    right = Catalogue(ra=np.full(500, 10.0), dec=np.full(500, 10.0))
+    left = Catalogue(*moved(right.ra[:1], right.dec[:1], pm_ra=np.array([1e3 * apart]),
+                            pm_dec=np.zeros(1), years=1.0))
+    found = match(left, right, MatchSettings(radius=60.0))
+    assert np.isnan(found.chance_within_radius).all()
+    assert len(found) == (500 if apart < 60 else 0)
+    assert "fewer than 3 places" in found.unknown_chance()
+
+
+def test_copies_of_one_source_do_not_change_the_chance_around_it():
+    once = patch(40, 3.0, 6)
+    nearest = np.argmin(np.hypot((once[0] + 180) % 360 - 180, once[1]))
+    often = [np.append(along, np.full(500, along[nearest])) for along in once]
+    places = Catalogue(*patch(300, 0.5, 7))
+    settings = MatchSettings(radius=60.0)
+    assert match(places, Catalogue(*often), settings).chance_within_radius.mean() == pytest.approx(
+        match(places, Catalogue(*once), settings).chance_within_radius.mean(), rel=0.05)
+
+
+@pytest.mark.parametrize("epochs", [1, 30])
+def test_no_position_is_outside_the_footprint_of_a_few_places(epochs):
+    """Nine places with a gap around them, and a match at none of the positions."""
+    angle = np.radians(np.arange(9) * 10.0)
+    right = Catalogue(ra=np.repeat(50 + 0.5 * np.sin(angle), epochs),
+                      dec=np.repeat(0.5 * np.cos(angle), epochs))
+    found = match(Catalogue(ra=[50.0, 49.0, 40.0], dec=[0.0, -0.5, 0.0]), right)
+    assert (found.chance_within_radius > 0).all()

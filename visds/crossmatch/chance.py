@@ -11,19 +11,25 @@ bright the sources are.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import scipy
 
 from visds.core.astrometry import ARCSEC_PER_RADIAN, east_north, unit_vectors
 from visds.crossmatch.overlap import own_share
+from visds.crossmatch.places import Places
 
 # Below this chance that a place inside the footprint is so far from any source, it is outside.
 VOID_PROBABILITY = 1e-4
 FEWEST = 3
-"""Sources beyond the search radius without which there is no density."""
-UNKNOWN = f"fewer than {FEWEST} of the catalogue's sources lie beyond the search radius"
+"""Places of sources beyond the search radius without which there is no density."""
+UNKNOWN = f"fewer than {FEWEST} places of the catalogue's sources lie beyond the search radius"
 """Why a chance probability is NaN."""
+ENOUGH = 10
+"""Clumps without which places stand for sources, and places without which nothing is outside."""
+MOST_ON_RIM = 0.2
+"""Of the sources: in the clump on the rim. More are the many rows of one source."""
 # The mean square offset of a random place in a whole disc of radius 1.
 _NOISE = 0.5
 # Radii between which shares are interpolated.
@@ -38,14 +44,15 @@ class Surroundings:
     Attributes
     ----------
     density : (N) float
-        Sources per square arcsec; 0 where the position is outside the footprint: it has no pair,
+        Sources per square arcsec, or places of sources (see `places.Places`) where the sources
+        around are of few clumps; 0 where the position is outside the footprint: it has no pair,
         and less than half of its surroundings is covered, or a void around it would be a chance
-        of 1e-4. NaN where fewer than three sources lie beyond the search radius.
+        of 1e-4. NaN where the sources beyond the search radius are at fewer than three places.
     radius_arcsec : (G) float
         From 0 to the search radius.
     share : (N, G) float
-        Mean over the sources around of what falls to one of the disc of each radius (see
-        `overlap.own_share`).
+        Mean over the sources, or places, around of what falls to one of the disc of each radius
+        (see `overlap.own_share`).
     """
 
     density: np.ndarray
@@ -85,6 +92,11 @@ def surroundings(ra: np.ndarray, dec: np.ndarray, tree: "scipy.spatial.cKDTree",
     (`coverage`). A clump has its share in the mean offset once, for its sources do not scatter
     independently.
 
+    Where the k sources are fewer than ten clumps, or more than a fifth of them are in that on the
+    rim, as in a catalogue of many epochs, the k nearest places of sources (see `places.Places`)
+    are taken in their stead. Fewer than ten of them tell of no footprint: no position is then
+    outside.
+
     Parameters
     ----------
     ra, dec : (N) float
@@ -99,26 +111,55 @@ def surroundings(ra: np.ndarray, dec: np.ndarray, tree: "scipy.spatial.cKDTree",
         k, and at least three times the pairs; all that there are, where there are fewer.
 
     """
-    most = int(np.max(pair_count + _neighbours_asked(pair_count, neighbours), initial=1))
-    rows = max(1, _BLOCK_SIZE // (3 * most))
     radius = np.linspace(0, radius_arcsec, _RADII)
-    density, share = np.full(len(ra), np.nan), np.ones((len(ra), _RADII))
-    if tree.n and len(ra):
-        # Positions near each other have the same sources around: each is looked up once.
-        order = scipy.spatial.cKDTree(unit_vectors(ra, dec)).indices
-        for start in range(0, len(ra), rows):
-            block = order[start:start + rows]
-            density[block], share[block] = _block(ra[block], dec[block], tree, radius,
-                                                  pair_count[block], neighbours)
-    return Surroundings(density, radius, share)
+    found = Surroundings(np.full(len(ra), np.nan), radius, np.ones((len(ra), _RADII)))
+    if not (tree.n and len(ra)):
+        return found
+    # Positions near each other have the same sources around: each is looked up once.
+    rows = scipy.spatial.cKDTree(unit_vectors(ra, dec)).indices
+    is_matched = pair_count > 0
+    is_telling = _fill(found, rows, ra, dec, tree, partial(own_share, tree), pair_count, neighbours,
+                       is_matched)
+    rows = rows[~is_telling]
+    if len(rows):
+        places = Places(tree, radius_arcsec)
+        within = np.zeros(len(ra), int)
+        within[rows] = places.tree.query_ball_point(
+            unit_vectors(ra[rows], dec[rows]), _chord(radius_arcsec), return_length=True)
+        _fill(found, rows, ra, dec, places.tree, places.share, within, neighbours, is_matched,
+              is_last=True)
+    return found
 
 
-def _block(ra, dec, tree, radius, pair_count, neighbours) -> tuple[np.ndarray, np.ndarray]:
-    """Return density (N) and shares (N,G) of one block of positions."""
+def _chord(angle_arcsec: float) -> float:
+    return 2 * np.sin(angle_arcsec / ARCSEC_PER_RADIAN / 2)
+
+
+def _fill(found, rows, ra, dec, tree, share_of, pair_count, neighbours, is_matched, *,
+          is_last=False) -> np.ndarray:
+    """Write density and shares of some positions, and return whether (N) their neighbours tell.
+
+    Unless these are the last to be asked, shares are written only where they do.
+    """
+    asked = np.maximum(neighbours, 3 * pair_count)
+    step = max(1, _BLOCK_SIZE // (3 * int(np.max((pair_count + asked)[rows]))))
+    is_telling = np.empty(len(rows), dtype=bool)
+    for start in range(0, len(rows), step):
+        block = rows[start:start + step]
+        density, tells, index, beyond = _annulus(
+            ra[block], dec[block], tree, _chord(found.radius_arcsec[-1]), pair_count[block],
+            asked[block], is_matched[block])
+        found.density[block], is_telling[start:start + step] = density, tells
+        known = (tells | is_last) & ~np.isnan(density)
+        found.share[block[known]] = _shares(tree, share_of, index[known], beyond[known],
+                                            found.radius_arcsec)
+    return is_telling
+
+
+def _annulus(ra, dec, tree, hole, pair_count, asked, is_matched):
+    """Return of one block density and whether it tells (N), neighbours and which are used (N,k)."""
     from visds.crossmatch.clumps import companions
 
-    hole = 2 * np.sin(radius[-1] / ARCSEC_PER_RADIAN / 2)
-    asked = _neighbours_asked(pair_count, neighbours)
     wanted = min(int(np.max(pair_count + asked)), tree.n)
     # A chord is the radius of Lambert's equal-area map: pi chord^2 is the area of a cap of any
     # size, so that the formulae of the plane hold on the sphere.
@@ -128,13 +169,13 @@ def _block(ra, dec, tree, radius, pair_count, neighbours) -> tuple[np.ndarray, n
     count = beyond.sum(axis=1)
     farthest = np.minimum(pair_count + asked, wanted) - 1
     rim = np.where(count > 0, chord[np.arange(len(ra)), farthest], 0.0)
-    share = _shares(tree, index, beyond, radius)
     east, north = _offsets(ra, dec, chord, tree.data[index])
     near = companions(chord, east, north, beyond)
     weight = np.divide(1.0, near, out=np.zeros(near.shape), where=beyond)
     clumps = np.maximum(weight.sum(axis=1), 1.0)
     offset = np.hypot(*(np.sum(weight * along, axis=1) for along in (east, north))) / clumps
-    inside = np.maximum(count - near[np.arange(len(ra)), farthest], 1)
+    on_rim = near[np.arange(len(ra)), farthest]
+    inside = np.maximum(count - on_rim, 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         inner = hole / rim
         # From the mean offset in the annulus to that in the whole disc; exact for an edge that
@@ -143,12 +184,13 @@ def _block(ra, dec, tree, radius, pair_count, neighbours) -> tuple[np.ndarray, n
         density = inside / (np.pi * covered * (rim**2 - hole**2))
         # All clumps but that on the rim are beyond the nearest source.
         void = (1 - (chord[:, 0] / rim)**2)**(clumps - 1) < VOID_PROBABILITY
-    density[(void | (covered < 0.5)) & (pair_count == 0)] = 0.0
+    density[(void | (covered < 0.5)) & ~is_matched & (count >= ENOUGH)] = 0.0
     density[(count < FEWEST) | (rim <= hole)] = np.nan
-    return density / ARCSEC_PER_RADIAN**2, share
+    is_telling = (clumps >= ENOUGH) & (on_rim <= MOST_ON_RIM * count)
+    return density / ARCSEC_PER_RADIAN**2, is_telling, index, beyond
 
 
-def _shares(tree, index, beyond, radius) -> np.ndarray:
+def _shares(tree, share_of, index, beyond, radius) -> np.ndarray:
     """Return the mean shares (N,G) of the sources beyond the search radius."""
     is_used = np.zeros(tree.n, dtype=bool)
     is_used[index[beyond]] = True
@@ -157,19 +199,13 @@ def _shares(tree, index, beyond, radius) -> np.ndarray:
     row = np.empty(tree.n, dtype=int)
     row[used] = np.arange(len(used))
     place = row[index[beyond]]
-    own = np.ones((len(used), len(radius)), order="F")
-    own[:, 1:] = own_share(tree, used, radius[1:])
+    own = np.asfortranarray(share_of(used, radius))
     weight = np.zeros(beyond.shape)
     share = np.empty((len(beyond), len(radius)))
     for column in range(len(radius)):
         weight[beyond] = own[place, column]
         share[:, column] = weight.sum(axis=1) / np.maximum(beyond.sum(axis=1), 1)
     return share
-
-
-def _neighbours_asked(pair_count: np.ndarray, neighbours: int) -> np.ndarray:
-    """Return k (N): more where the radius holds many, so that the annulus stays a wide one."""
-    return np.maximum(neighbours, 3 * pair_count)
 
 
 def _offsets(ra, dec, chord, vectors) -> tuple[np.ndarray, np.ndarray]:

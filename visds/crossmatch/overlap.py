@@ -29,7 +29,7 @@ def own_share(tree: "scipy.spatial.cKDTree", rows: np.ndarray,
     rows : (N) int
         Sources whose shares are wanted.
     radius_arcsec : (G) float
-        Radii of the discs, more than zero.
+        Radii of the discs; those of radius 0 do not overlap.
 
     Returns
     -------
