@@ -87,17 +87,27 @@ def test_a_folder_that_another_user_may_have_laid_is_not_trusted(
     assert stat.S_IMODE(Path(os.environ["NUMBA_CACHE_DIR"]).stat().st_mode) == 0o700
 
 
-def test_a_cache_counts_only_if_it_is_newer_than_every_source(monkeypatch, tmp_path):
+def test_kernels_are_compiled_once_for_each_state_of_the_sources(monkeypatch, tmp_path):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    imported = []
+    monkeypatch.setattr(kernels.importlib, "import_module", imported.append)
     assert not kernels_are_cached()
-    made = [tmp_path / f"{module.rpartition('.')[2]}.kernel-1.py311.nbi"
-            for module in kernels._MODULES]
-    for path in made:
-        path.touch()
+    compile_kernels()
+    assert imported == list(kernels._MODULES)
     assert kernels_are_cached()
-    os.utime(made[0], (1, 1))
+    compile_kernels()
+    assert imported == list(kernels._MODULES)
+    state = kernels._state()
+    monkeypatch.setattr(kernels, "_state", lambda: state + "another module\n")
     assert not kernels_are_cached()
-    made[0].unlink()
+    compile_kernels()
+    assert imported == 2 * list(kernels._MODULES)
+
+
+def test_where_nothing_can_be_kept_kernels_are_compiled_again(monkeypatch, tmp_path):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "missing"))
+    monkeypatch.setattr(kernels.importlib, "import_module", lambda name: None)
+    compile_kernels()
     assert not kernels_are_cached()
 
 

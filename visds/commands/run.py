@@ -9,7 +9,7 @@ from visds.core.deadline import heed_signals
 from visds.core.errors import SettingsError
 from visds.core.farm import Farm, serve_ranks
 from visds.core.kernels import compile_kernels, kernels_are_cached
-from visds.core.launcher import is_coordinator, start_under_launcher
+from visds.core.launcher import is_coordinator, launched_size, start_under_launcher
 from visds.core.program import run_program
 from visds.core.settings import Parser
 
@@ -72,6 +72,8 @@ def _body(argv: Sequence[str] | None) -> int:
 
     if is_coordinator() and not kernels_are_cached():
         print("compiling kernels, once for this installation", file=sys.stderr, flush=True)
+        if launched_size() is None:
+            compile_kernels()
     return serve_ranks(program, compile_kernels, _load_recipe)
 
 

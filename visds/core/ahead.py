@@ -2,24 +2,18 @@
 
 import os
 import queue
-import sys
 import threading
 from collections.abc import Iterator
-
-_SWITCH_INTERVAL = 2e-4
-"""Seconds for which a thread that runs Python may let others wait."""
 
 
 def ahead(slabs: Iterator) -> Iterator:
     """Yield what `slabs` yields, made one ahead in a thread; its exceptions are raised here.
 
     A process that is kept on one core would only change back and forth: there it is no thread.
-    The interpreter's threads are told to take shorter turns than a stage needs for a slab.
     """
     if len(os.sched_getaffinity(0)) == 1:
         yield from slabs
         return
-    sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_INTERVAL))
     ready: queue.Queue = queue.Queue(maxsize=1)
     stop = threading.Event()
 

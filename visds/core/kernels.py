@@ -8,7 +8,9 @@ import hashlib
 import importlib
 import os
 import stat
+import sys
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 _MODULES = (
@@ -35,23 +37,33 @@ def use_own_caches() -> None:
 
 
 def compile_kernels() -> None:
-    """Import every module with kernels, and so compile them, unless the cache holds them."""
-    if not kernels_are_cached():
-        for module in _MODULES:
-            importlib.import_module(module)
+    """Import every module with kernels, and so compile them, unless that was done before."""
+    if kernels_are_cached():
+        return
+    for module in _MODULES:
+        importlib.import_module(module)
+    with contextlib.suppress(OSError):
+        _account().write_text(_state())
 
 
 def kernels_are_cached() -> bool:
-    """Whether the cache holds kernels newer than their sources."""
-    folder = os.environ.get("NUMBA_CACHE_DIR")
-    for module in _MODULES:
-        source = _source(module)
-        places = Path(folder).rglob("*.nbi") if folder else source.parent.glob("__pycache__/*.nbi")
-        changed = source.stat().st_mtime
-        if not any(place.name.startswith(source.stem + ".") and place.stat().st_mtime >= changed
-                   for place in places):
-            return False
-    return True
+    """Whether the kernels of these very sources were compiled before."""
+    try:
+        return _account().read_text() == _state()
+    except OSError:
+        return False
+
+
+def _account() -> Path:
+    """Return the file beside the kernels that says of which sources they are."""
+    folder = os.environ.get("NUMBA_CACHE_DIR") or _source(__name__).parent / "__pycache__"
+    return Path(folder) / "visds-kernels.txt"
+
+
+def _state() -> str:
+    sources = [(module, _source(module).stat()) for module in _MODULES]
+    return "".join([f"numba {version('numba')} {sys.version}\n", *(
+        f"{module} {status.st_size} {status.st_mtime_ns}\n" for module, status in sources)])
 
 
 def _own_folder() -> Path:
