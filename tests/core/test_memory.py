@@ -1,4 +1,4 @@
-"""Memory is fresh from the system only once."""
+"""Memory is fresh from the system only once; cycles are freed, if not at once."""
 
 import ctypes
 import subprocess
@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-PROGRAM = """
+FREED = """
 import resource
 import numpy as np
 from visds.core.memory import keep_freed_memory
@@ -23,8 +23,37 @@ print(*faults)
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="the C library is not glibc")
 def test_an_array_as_large_as_one_that_was_freed_meets_no_new_page():
-    said = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True,
+    said = subprocess.run([sys.executable, "-c", FREED], capture_output=True, text=True,
                           check=True).stdout
     first, *later = map(int, said.split())
     assert first > 10
     assert max(later) < first / 10
+
+
+CYCLES = """
+import gc
+from visds.core.memory import collect_rarely
+
+class Cycle:
+    left = 0
+    def __init__(self):
+        self.itself = self
+        Cycle.left += 1
+    def __del__(self):
+        Cycle.left -= 1
+
+collections = []
+gc.callbacks.append(lambda phase, info: collections.append(phase))
+collect_rarely()
+for _ in range(1_000_000):
+    Cycle()
+print(Cycle.left, collections.count("start"))
+"""
+
+
+def test_cycles_are_collected_after_many_new_objects_only():
+    said = subprocess.run([sys.executable, "-c", CYCLES], capture_output=True, text=True,
+                          check=True).stdout
+    left, collections = map(int, said.split())
+    assert 0 < left <= 200_000
+    assert 0 < collections <= 50

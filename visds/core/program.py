@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from visds.core.errors import ExitCode, VisdsError
 from visds.core.launcher import is_coordinator
-from visds.core.memory import keep_freed_memory
+from visds.core.memory import collect_rarely, keep_freed_memory
 
 _FOR_THE_COORDINATOR = 5.0
 """Seconds for which other ranks wait with an error of their own.
@@ -26,6 +26,7 @@ def run_program(program: str, body: Callable[[Sequence[str] | None], int],
     """
     arguments = sys.argv[1:] if argv is None else argv
     keep_freed_memory()
+    collect_rarely()
     try:
         return int(body(argv))
     except VisdsError as error:
