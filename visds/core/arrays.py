@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Self
 import h5py
 import numpy as np
 
-from visds.core.checked_chunks import check_chunks, write_array
+from visds.core.checked_chunks import read_array, write_array
 from visds.core.errors import FormatError
 from visds.core.product_file import new_product
 
@@ -60,10 +60,10 @@ class Record:
     def __post_init__(self):
         lengths = dict(FIXED_LENGTHS)
         for name, spec in self.array_specs().items():
-            values = np.asarray(getattr(self, name))
-            if values.dtype != spec.dtype:
-                values = values.astype(spec.dtype)
-            object.__setattr__(self, name, values)
+            values = getattr(self, name)
+            if type(values) is not np.ndarray or values.dtype != spec.dtype:
+                values = np.asarray(values).astype(spec.dtype, copy=False)
+                object.__setattr__(self, name, values)
             if values.ndim != len(spec.axes):
                 raise ValueError(f"{name} has {values.ndim} axes, expected ({','.join(spec.axes)})")
             for axis, length in zip(spec.axes, values.shape, strict=True):
@@ -135,9 +135,7 @@ class Record:
             damaged.
         """
         with open_product(path, cls) as file, damage_reported(path):
-            for name in cls.array_specs():
-                check_chunks(file[name])
-            return cls(**{name: file[name][()] for name in cls.array_specs()},
+            return cls(**{name: read_array(file[name]) for name in cls.array_specs()},
                        **read_attributes(file, cls))
 
 

@@ -1,11 +1,12 @@
-"""HDF5 chunks handed over ready-made: laid out and checksummed in one go.
+"""HDF5 chunks handed over and fetched as they are stored, with their checksums.
 
 HDF5 computes Fletcher's checksum of a chunk at a GB/s and copies the chunk besides. Here it is
-computed as vector code, so that chunks are written about as fast as the file takes them. Any
-reader of HDF5 checks them as its own.
+computed as vector code, so that chunks are written and read about as fast as the file takes and
+gives them. Any reader of HDF5 checks them as its own.
 """
 
 import threading
+from collections.abc import Iterator
 
 import h5py
 import numpy as np
@@ -15,11 +16,36 @@ _own = threading.local()
 
 def write_array(dataset: h5py.Dataset, values: np.ndarray) -> None:
     """Write a whole array to a dataset that is chunked along its leading axes and checksummed."""
-    for place in np.ndindex(*(-(-n // c) for n, c in zip(values.shape, dataset.chunks,
-                                                         strict=True))):
-        start = tuple(p * c for p, c in zip(place, dataset.chunks, strict=True))
-        part = values[tuple(slice(s, s + c) for s, c in zip(start, dataset.chunks, strict=True))]
-        write_chunk(dataset, start, part)
+    for start, part in _chunks_of(dataset):
+        write_chunk(dataset, start, values[part])
+
+
+def read_array(dataset: h5py.Dataset) -> np.ndarray:
+    """Return a whole array as `write_array` wrote it; other datasets as HDF5 reads them.
+
+    Raises
+    ------
+    OSError
+        If a chunk is lost or its checksum does not agree.
+    """
+    check_chunks(dataset)
+    if not dataset.fletcher32 or dataset.id.get_create_plist().get_nfilters() != 1:
+        return dataset[()]
+    nbytes = int(np.prod(dataset.chunks)) * dataset.dtype.itemsize
+    whole = None if dataset.chunks == dataset.shape else np.empty(dataset.shape, dataset.dtype)
+    for start, part in _chunks_of(dataset):
+        size = _stored_bytes(nbytes)
+        stored = np.empty(size, np.uint8) if whole is None else _scratch(size)
+        unchecked, _ = dataset.id.read_direct_chunk(start, out=stored[:nbytes + 4])
+        sealed = stored[nbytes:nbytes + 4].tobytes()
+        if unchecked or _checksum(stored, nbytes) != sealed:
+            raise OSError(f"{dataset.name}: the checksum of a chunk does not agree")
+        chunk = stored[:nbytes].view(dataset.dtype).reshape(dataset.chunks)
+        if whole is None:
+            return chunk
+        place = whole[part]
+        place[...] = chunk[tuple(map(slice, place.shape))]
+    return whole
 
 
 def write_chunk(dataset: h5py.Dataset, start: tuple[int, ...], values: np.ndarray) -> None:
@@ -95,12 +121,24 @@ def _stored_bytes(nbytes: int) -> int:
 
 def _seal(stored: np.ndarray, nbytes: int) -> None:
     """Put the checksum behind the bytes of a chunk."""
+    stored[nbytes:nbytes + 4] = np.frombuffer(_checksum(stored, nbytes), np.uint8)
+
+
+def _checksum(stored: np.ndarray, nbytes: int) -> bytes:
+    """Return the checksum of the first bytes; the byte behind them is set to zero."""
     from visds.core.fletcher import fletcher32  # kernels are compiled when they are wanted
 
     # An odd number of bytes is summed as if a zero came behind; see H5_checksum_fletcher32.
     stored[nbytes] = 0
-    checksum = fletcher32(stored[:nbytes + nbytes % 2])
-    stored[nbytes:nbytes + 4] = np.frombuffer(checksum.to_bytes(4, "little"), np.uint8)
+    return fletcher32(stored[:nbytes + nbytes % 2]).to_bytes(4, "little")
+
+
+def _chunks_of(dataset: h5py.Dataset) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:
+    """Yield the first element of each chunk and its place in the array."""
+    for place in np.ndindex(*(-(-n // c) for n, c in zip(dataset.shape, dataset.chunks,
+                                                         strict=True))):
+        start = tuple(p * c for p, c in zip(place, dataset.chunks, strict=True))
+        yield start, tuple(slice(s, s + c) for s, c in zip(start, dataset.chunks, strict=True))
 
 
 def _scratch(nbytes: int) -> np.ndarray:
