@@ -1,5 +1,7 @@
 """What is read straight from tiles is what casacore reads; where it could not be, it is not."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from casacore import tables
@@ -30,7 +32,8 @@ def tiled_columns(path):
 
 def check_rows(path, column, tiled):
     """Check some ranges of rows against casacore, to the last bit."""
-    with tables.table(str(path), ack=False, lockoptions="usernoread") as main:
+    with (tables.table(str(path), ack=False, lockoptions="usernoread") as main,
+          contextlib.closing(tiled)):
         rows = main.nrows()
         for first, number in {(0, rows), (rows - 1, 1), (rows // 3, max(rows // 2, 1)), (1, 1),
                               (min(7, rows - 1), max(rows // 5, 1))}:

@@ -27,13 +27,13 @@ def make_block(slabs: Iterable[VisibilityChunk], target: Direction, stokes: tupl
     pairs = pairs_of(used)
     places = np.array([[used.index(label) for label in pair.correlations] for pair in pairs])
     cosines = cosines_of(target, first)
-    axes, parts, longest = [], [], 0.0
+    axes, parts, uvw = [], [], []
     for chunk in itertools.chain([first], slabs):
         path = None if cosines is None else chunk.uvw @ cosines
         parts.append(sum_up(chunk.visibility, chunk.flags, chunk.weight, places, path,
                             chunk.frequency))
         axes.append((chunk.time, chunk.integration, chunk.feed_angle))
-        longest = max(longest, float((chunk.uvw[..., 0]**2 + chunk.uvw[..., 1]**2).max()) ** 0.5)
+        uvw.append(chunk.uvw)
     time, integration, feed_angle = map(np.concatenate, zip(*axes, strict=True))
     sums = pair_sums(parts)
     made = form_stokes(sums, pairs, stokes, feed_angle)
@@ -51,7 +51,7 @@ def make_block(slabs: Iterable[VisibilityChunk], target: Direction, stokes: tupl
         polarizations=stokes, parallel_hands=parallel_hands(correlations),
         meta={"flag_counts": {str(byte): int(number) for byte, number in enumerate(sums.flag_counts)
                               if number},
-              "longest_baseline_m": longest,
+              "longest_baseline_m": float(np.hypot(*np.concatenate(uvw).T[:2]).max()),
               "repeated_baselines": len(first.antennas) - len(np.unique(first.antennas, axis=0))},
         **{name: values[:, order] for name, values in made.cells.items()})
 

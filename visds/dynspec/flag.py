@@ -14,6 +14,8 @@ def clip(chunk: VisibilityChunk, settings: FlagSettings) -> VisibilityChunk:
 
     The chunk's own flags get the bits CLIP_I or CLIP_V. A NaN is not above a limit.
     """
+    if settings.clip_i is None and settings.clip_v is None:
+        return chunk
     limits = {"I": (settings.clip_i, Flag.CLIP_I), "V": (settings.clip_v, Flag.CLIP_V)}
     for pair in pairs_of(chunk.correlations):
         i, j = (chunk.correlations.index(label) for label in pair.correlations)

@@ -98,6 +98,8 @@ class MeasurementSet:
 
     def close(self) -> None:
         """Close the table."""
+        for tiled in filter(None, self._tiled.values()):
+            tiled.close()
         self._main.close()
 
     @_reported
@@ -236,7 +238,10 @@ class MeasurementSet:
             dtype = _TILED_TYPES.get(self._main.coldatatype(column))
             tiled = dtype and TiledColumn.find(self.path, self._managers, column, dtype,
                                                self._main.nrows())
-            self._tiled[column] = tiled if tiled and self._is_confirmed(column, tiled) else None
+            if tiled and not self._is_confirmed(column, tiled):
+                tiled.close()
+                tiled = None
+            self._tiled[column] = tiled
         return self._tiled[column]
 
     def _is_confirmed(self, column: str, tiled: TiledColumn) -> bool:
@@ -379,6 +384,8 @@ def _first_numbers(table, column: str, number: int) -> np.ndarray:
 
 def _joined(start: np.ndarray, length: np.ndarray) -> list[tuple[int, int]]:
     """Return runs with those that follow each other joined to one."""
+    if len(start) == 1:
+        return [(int(start[0]), int(length[0]))]
     breaks = np.flatnonzero(start[1:] != start[:-1] + length[:-1]) + 1
     if not len(breaks):
         return [(int(start[0]), int(length.sum()))]

@@ -18,7 +18,7 @@ from visds.visibility.chunk import VisibilityChunk
 from visds.visibility.measurement_set import MeasurementSet
 from visds.visibility.plan import ChunkTask, Source
 
-SLAB_BYTES = 5_000_000
+SLAB_BYTES = 3_500_000
 """Memory of one slab: small enough for the processor's caches to help, large to read fast."""
 
 
@@ -74,6 +74,7 @@ class ChunkReader:
         absent[self._place[cross]] = False
         self._absent = absent.reshape(T, B)
         self._uvw, self._row_flags = self._uvw_and_flags(cross)
+        self._is_flagged = self._row_flags.any(axis=1)
         # Weights of all channels alike; those of channels are read with the visibilities.
         self._weight = np.where(self._absent, 0, np.ones(1, np.float32))[:, :, None, None].repeat(
             P, axis=3) if task.source.weights != "spectrum" else None
@@ -132,9 +133,8 @@ class ChunkReader:
         for p, factor in enumerate(source.factors):
             if factor != 1:
                 visibility[..., p] *= np.float32(factor)
-        row_flags = self._row_flags[begin:end]
-        if row_flags.any():
-            flags |= row_flags[:, :, None, None]
+        if self._is_flagged[begin:end].any():
+            flags |= self._row_flags[begin:end, :, None, None]
         if source.uv_min or source.uv_max:
             flag_uv_range(flags, self._uvw[begin:end], source)
 

@@ -7,6 +7,8 @@ the system's cache to where they are wanted, and the system is told what is want
 values are kept as bits, the first in the lowest bit of a byte.
 """
 
+import functools
+import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +25,10 @@ _CUBE_OF_MANAGER = {"TiledColumnStMan": 0, "TiledShapeStMan": 1}
 
 @dataclass(frozen=True)
 class TiledColumn:
-    """A file that holds the cells of a column, row after row; `cell` is the shape of one."""
+    """A file that holds the cells of a column, row after row; `cell` is the shape of one.
+
+    It is open from the first reading until `close`.
+    """
 
     path: Path
     dtype: np.dtype
@@ -94,18 +99,24 @@ class TiledColumn:
         else:
             self._read_bytes(first * out[0].nbytes, memoryview(out).cast("B"))
 
+    def close(self) -> None:
+        """Close the file, if it is open."""
+        if "_file" in self.__dict__:
+            self._file.close()
+
+    @functools.cached_property
+    def _file(self) -> io.FileIO:
+        return open(self.path, "rb", buffering=0)
+
     def _read_bytes(self, begin: int, left: memoryview) -> None:
-        file = os.open(self.path, os.O_RDONLY)
-        try:
-            if len(left) > _WORTH_ASKING:
-                os.posix_fadvise(file, begin + len(left), len(left), os.POSIX_FADV_WILLNEED)
-            while len(left):
-                count = os.preadv(file, [left], begin)
-                if count == 0:
-                    raise OSError(f"{self.path} ends at byte {begin}")
-                left, begin = left[count:], begin + count
-        finally:
-            os.close(file)
+        file = self._file.fileno()
+        if len(left) > _WORTH_ASKING:
+            os.posix_fadvise(file, begin + len(left), len(left), os.POSIX_FADV_WILLNEED)
+        while len(left):
+            count = os.preadv(file, [left], begin)
+            if count == 0:
+                raise OSError(f"{self.path} ends at byte {begin}")
+            left, begin = left[count:], begin + count
 
 
 def _bits(dtype: np.dtype) -> int:
