@@ -1,13 +1,14 @@
 """visds-run from the command line: options, what they print, exit codes."""
 
-import fcntl
+import contextlib
 import os
 import re
+import subprocess
 import sys
 
 import pytest
 from launch import RANKS, environment, on_ranks, run, visds_run
-from products import PRODUCTS, contents, numbers, provenance
+from products import PRODUCTS, assert_same_sums, contents, numbers, provenance
 
 from visds.commands.run import main
 from visds.core.errors import ExitCode
@@ -213,19 +214,24 @@ def test_the_check_lists_every_problem_at_once(tmp_path):
     assert bad == ["BAD measurement set", "BAD output folder"]
 
 
-def test_the_check_sees_that_another_process_writes_the_measurement_set(simulated, tmp_path):
-    star = simulated(scans=2, noise="20mJy", calibrator=True, copy_to=tmp_path / "data")
+@contextlib.contextmanager
+def written_by_another_process(measurement_set):
+    """Have another process hold the lock of a writer."""
     writer = ("import sys\nfrom casacore import tables\n"
-              f"t = tables.table({str(star.measurement_set)!r}, readonly=False, ack=False,\n"
+              f"t = tables.table({str(measurement_set)!r}, readonly=False, ack=False,\n"
               "                 lockoptions='permanent')\n"
               "print('locked', flush=True)\nsys.stdin.read()\n")
-    import subprocess
-
     with subprocess.Popen([sys.executable, "-c", writer], stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "locked\n"
-        code, lines = check(star.measurement_set, tmp_path / "out")
+        yield
         process.stdin.close()
+
+
+def test_the_check_sees_that_another_process_writes_the_measurement_set(simulated, tmp_path):
+    star = simulated(scans=2, noise="20mJy", calibrator=True, copy_to=tmp_path / "data")
+    with written_by_another_process(star.measurement_set):
+        code, lines = check(star.measurement_set, tmp_path / "out")
     assert code == 2
     assert any(line.startswith("BAD locks: another process has ") for line in lines), lines
 
@@ -233,11 +239,16 @@ def test_the_check_sees_that_another_process_writes_the_measurement_set(simulate
 def test_a_measurement_set_that_is_being_written_is_read_without_waiting(simulated, tmp_path):
     """The lock of a writer would block casacore's default for ever."""
     star = simulated(scans=2, noise="20mJy", calibrator=True, copy_to=tmp_path / "data")
-    lock = star.measurement_set / "table.lock"
-    with open(lock, "a+b") as file:
-        fcntl.lockf(file, fcntl.LOCK_EX)
-        result = run(visds_run(star.measurement_set, "-o", tmp_path / "out", "--plan"), timeout=60)
+    by_default = ("from casacore import tables\n"
+                  f"tables.table({str(star.measurement_set)!r}, ack=False).getcell('DATA', 0)\n")
+    command = visds_run(star.measurement_set, "-o", tmp_path / "out", "--plots", "lightcurve")
+    with written_by_another_process(star.measurement_set):
+        with pytest.raises(subprocess.TimeoutExpired):
+            subprocess.run([sys.executable, "-c", by_default], timeout=5, capture_output=True)
+        result = run(command, timeout=60)
     assert result.returncode == 0, result.stderr
+    assert run([*command, "--fresh", "-o", tmp_path / "later"], timeout=60).returncode == 0
+    assert_same_sums(tmp_path / "out", tmp_path / "later", tolerance=0)
 
 
 @pytest.mark.mpi

@@ -160,6 +160,9 @@ def match(left: Catalogue, right: Catalogue, settings: MatchSettings | None = No
     settings = settings or MatchSettings()
     if epoch is not None:
         left, right = left.at_epoch(epoch), right.at_epoch(epoch)
+    if not (len(left) and len(right)):
+        return Matches(left, right, *np.zeros((2, 0), int), *np.zeros((4, 0)),
+                       np.zeros(0, bool), np.full(len(left), np.nan))
     left_vectors, right_vectors = unit_vectors(left.ra, left.dec), unit_vectors(right.ra, right.dec)
     tree = scipy.spatial.cKDTree(right_vectors)
     one, other, separation = _pairs(left_vectors, tree, settings.radius)
