@@ -112,10 +112,16 @@ def pair_sums(parts: Sequence[RawSums]) -> PairSums:
     # From (T,N,sums,F) to (sums,T,F,N).
     sums = np.moveaxis(np.concatenate([part.values for part in parts]), (2, 3), (0, 2))
     left_out = np.concatenate([part.left_out for part in parts])
-    first = np.moveaxis(sums[WV:W2V:2] + 1j * sums[WV + 1:W2V:2], 0, -1)
-    second = np.moveaxis(sums[W2V:W2V2:2] + 1j * sums[W2V + 1:W2V2:2], 0, -1)
-    return PairSums(sum_w=sums[W], sum_wv=first, sum_w2=sums[W2], sum_w2v=second,
+    return PairSums(sum_w=sums[W], sum_wv=_complex(sums[WV:W2V]),
+                    sum_w2=sums[W2], sum_w2v=_complex(sums[W2V:W2V2]),
                     sum_w2v2=np.moveaxis(sums[W2V2:PRODUCT], 0, -1),
                     sum_w2_product=sums[PRODUCT], sum_w2_covariance=sums[COVARIANCE],
                     count=sums[COUNT].astype(np.int64), flags=np.swapaxes(left_out, 1, 2),
                     flag_counts=sum(part.flag_counts for part in parts))
+
+
+def _complex(parts: np.ndarray) -> np.ndarray:
+    """Return complex numbers (...,2) of which these (4,...) are real, imaginary, real, ..."""
+    result = np.empty((*parts.shape[1:], 2), complex)
+    result.real, result.imag = (np.moveaxis(parts[k::2], 0, -1) for k in (0, 1))
+    return result

@@ -31,17 +31,20 @@ def form_stokes(sums: PairSums, pairs: tuple[Pair, ...], stokes: tuple[str, ...]
     """
     made: dict[str, dict[str, np.ndarray]] = {}
     for n, pair in enumerate(pairs):
-        for label, sign, factor in ((pair.sum_stokes, 1, 1),
-                                    (pair.difference_stokes, -1, pair.difference_factor)):
+        power = (sums.sum_w2v2[..., n, 0] + sums.sum_w2v2[..., n, 1]) / 4
+        flags = sums.flags[..., n] | np.where(sums.count[..., n] == 0, np.uint16(Flag.EMPTY),
+                                              np.uint16(0))
+        for label, combine, factor in (
+                (pair.sum_stokes, np.add, 1),
+                (pair.difference_stokes, np.subtract, pair.difference_factor)):
             made[label] = {
                 "sum_w": sums.sum_w[..., n], "sum_w2": sums.sum_w2[..., n],
                 "count": sums.count[..., n],
-                "sum_wv": factor * (sums.sum_wv[..., n, 0] + sign * sums.sum_wv[..., n, 1]) / 2,
-                "sum_w2v": factor * (sums.sum_w2v[..., n, 0] + sign * sums.sum_w2v[..., n, 1]) / 2,
-                "sum_w2v2": sums.sum_w2v2[..., n, :].sum(-1) / 4
-                + sign * sums.sum_w2_product[..., n] / 2,
-                "flags": sums.flags[..., n].astype(np.uint16)
-                | np.where(sums.count[..., n] == 0, np.uint16(Flag.EMPTY), np.uint16(0))}
+                "sum_wv": combine(sums.sum_wv[..., n, 0], sums.sum_wv[..., n, 1]) * (factor / 2),
+                "sum_w2v": combine(sums.sum_w2v[..., n, 0],
+                                   sums.sum_w2v[..., n, 1]) * (factor / 2),
+                "sum_w2v2": combine(power, sums.sum_w2_product[..., n] / 2),
+                "flags": flags}
     cross = (sums.sum_w2v2[..., 0, 0] - sums.sum_w2v2[..., 0, 1]) / 4
     covariance = sums.sum_w2_covariance[..., 0]
     if {"Q", "U"} <= set(made) and np.any(feed_angle):
