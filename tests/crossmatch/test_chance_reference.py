@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from scipy.optimize import brentq
+from scipy.integrate import quad
+from scipy.spatial import ConvexHull
 
 from visds.core.astrometry import moved, unit_vectors
 from visds.core.catalogue import Catalogue
@@ -11,8 +12,9 @@ from visds.crossmatch.settings import MatchSettings
 
 ARCSEC = np.radians(1 / 3600)
 # Vogel's spiral.
-NODES = [np.sqrt((i + 0.5) / 60) * np.array([np.cos(turn), np.sin(turn)])
-         for i in range(60) for turn in [i * np.pi * (3 - np.sqrt(5))]]
+NODES, NODES_OF_HULL = (
+    [np.sqrt((i + 0.5) / count) * np.array([np.cos(turn), np.sin(turn)])
+     for i in range(count) for turn in [i * np.pi * (3 - np.sqrt(5))]] for count in (60, 100))
 
 
 def chord(angle_arcsec):
@@ -41,15 +43,31 @@ def share_of(source, sources, vectors, radius):
                     for u, v in NODES])
 
 
-def covered_fraction(offset):
-    """Return the covered fraction of a disc cut by a straight edge, of the mean offset."""
-    def excess(x):
-        return (2 / 3 * (1 - x**2) ** 1.5 / (np.pi * (1 - segment(x)))) - offset
+def slow_hull(place):
+    """Return number, area, clumps, depth and strip of the hull of places (k,2) about the origin."""
+    corners = place[ConvexHull(place).vertices]
+    edges = list(zip(corners, np.roll(corners, -1, axis=0), strict=True))
+    cross = np.array([u[0] * v[1] - u[1] * v[0] for u, v in edges])
+    whole = cross.sum() / 2
+    depth = min(c / np.hypot(*(v - u)) for c, (u, v) in zip(cross, edges, strict=True))
+    near = np.sqrt(whole / (len(place) - len(corners)) / np.pi)
+    by_chance = len(place) / (len(place) - len(corners))
+    clumps = sum(1 / sum(np.hypot(*(p - q)) <= near for q in place) for p in place)
+    clumps = min(clumps * by_chance / (1 - np.exp(-by_chance)), len(place))
 
-    def segment(x):
-        return (np.arccos(x) - x * np.sqrt(1 - x**2)) / np.pi
+    def is_free(p):
+        return all(np.hypot(*(p - corner)) > near for corner in corners)
 
-    return 1 - segment(brentq(excess, -0.99, 1)) if offset > 0 else 1.0
+    centre = corners.mean(axis=0)
+    reach = max(np.hypot(*(corner - centre)) for corner in corners)
+    nodes = [centre + reach * node for node in NODES_OF_HULL]
+    nodes = [p for p in nodes if ConvexHull(np.vstack([corners, p])).volume < whole * (1 + 1e-12)]
+    return (sum(map(is_free, place)), whole / len(nodes), [p for p in nodes if is_free(p)], clumps,
+            depth, max(0, *-cross))
+
+
+def beyond_chord(x):
+    return quad(lambda t: 2 * np.sqrt(1 - t**2), np.clip(x, -1, 1), 1)[0] / np.pi
 
 
 def slow_chance(ra, dec, sources, radius, separation, neighbours=50):
@@ -65,14 +83,18 @@ def slow_chance(ra, dec, sources, radius, separation, neighbours=50):
     near = [sum(np.hypot(*(place[i] - place[j])) < rim / np.sqrt(k) for j in around)
             for i in around]
     clumps = sum(1 / number for number in near)
-    mean = sum(place[i] / number for i, number in zip(around, near, strict=True)) / clumps
-    inner = chord(radius) / rim
-    offset = np.hypot(*mean) / rim * (1 - inner**2) / (1 - inner**3)
-    covered = covered_fraction(np.sqrt(max(offset**2 - 0.5 / clumps, 0)))
-    empty = (distance[order[0]] / rim) ** 2
-    if not pairs and (covered < 0.5 or (1 - empty) ** (clumps - 1) < 1e-4):
-        return 0.0
-    density = max(k - near[-1], 1) / (np.pi * covered * (rim**2 - chord(radius) ** 2))
+    inside, area = max(k - near[-1], 1), np.pi * (rim**2 - chord(radius) ** 2)
+    number, each, nodes, apart, depth, strip = slow_hull(place[around])
+    if depth < 0 or beyond_chord(depth / rim) * clumps / (1 - np.exp(-1)) > min(6, k / 5):
+        inside = max(number, 1)
+        area = each * sum(np.hypot(*p) > chord(radius) for p in nodes)
+    density = inside / area
+    if not pairs:
+        strips = strip * density * apart / k
+        empty = (distance[order[0]] / rim) ** 2
+        if strips > np.log(1e4) or (1 - empty) ** (clumps - 1) < 1e-4:
+            return 0.0
+        density *= np.exp(-strips)
     below, above, part = _bracket(separation, radius)
     share = np.mean([(1 - part) * share_of(i, sources, vectors, below)
                      + part * share_of(i, sources, vectors, above) for i in around])

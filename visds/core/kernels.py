@@ -15,10 +15,10 @@ from pathlib import Path
 
 _MODULES = (
     "visds.core.fletcher", "visds.core.planes", "visds.crossmatch.clumps",
-    "visds.dynspec.accumulate", "visds.dynspec.cell_sums", "visds.dynspec.detection.boxes",
-    "visds.dynspec.detection.disjoint", "visds.dynspec.detection.scatter",
-    "visds.dynspec.detection.search", "visds.dynspec.flag", "visds.visibility.bits",
-    "visds.visibility.read", "visds.visibility.sky_model.predict")
+    "visds.crossmatch.hull", "visds.dynspec.accumulate", "visds.dynspec.cell_sums",
+    "visds.dynspec.detection.boxes", "visds.dynspec.detection.disjoint",
+    "visds.dynspec.detection.scatter", "visds.dynspec.detection.search", "visds.dynspec.flag",
+    "visds.visibility.bits", "visds.visibility.read", "visds.visibility.sky_model.predict")
 _PACKAGE = Path(__file__).parents[1]
 
 

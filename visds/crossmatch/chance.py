@@ -19,6 +19,7 @@ import scipy
 from visds.core.astrometry import ARCSEC_PER_RADIAN, east_north, unit_vectors
 from visds.crossmatch.overlap import own_share
 from visds.crossmatch.places import Places
+from visds.crossmatch.spiral import vogel_spiral
 
 # Below this chance that a place inside the footprint is so far from any source, it is outside.
 VOID_PROBABILITY = 1e-4
@@ -30,8 +31,18 @@ ENOUGH = 10
 """Clumps without which places stand for sources, and places without which nothing is outside."""
 MOST_ON_RIM = 0.2
 """Of the sources: in the clump on the rim. More are the many rows of one source."""
-# The mean square offset of a random place in a whole disc of radius 1.
-_NOISE = 0.5
+# Sources, one a clump, that an empty segment of the disc would hold if it were not beyond an edge,
+# and as part of all. Were fewer enough, hulls small by chance would give too high a density, and
+# were more needed, edges that are overlooked too low a one: with these the two are even.
+_SEGMENT = 6.0
+_SEGMENT_OF_ALL = 0.2
+# Of sources strewn at random: the mean of 1 / (1 + n) over Poisson's n of mean 1, see `companions`.
+_CLUMPS_OF_SINGLES = 1 - np.exp(-1)
+# By which the area inside a hull is counted.
+_NODES = vogel_spiral(100)
+# Distance of a chord from the centre of the unit disc, and the part of the disc beyond it.
+_CHORD = np.cos(np.linspace(0, np.pi, 2001))
+_BEYOND = (np.arccos(_CHORD) - _CHORD * np.sqrt(1 - _CHORD**2)) / np.pi
 # Radii between which shares are interpolated.
 _RADII = 9
 _BLOCK_SIZE = 4_000_000
@@ -45,9 +56,10 @@ class Surroundings:
     ----------
     density : (N) float
         Sources per square arcsec, or places of sources (see `places.Places`) where the sources
-        around are of few clumps; 0 where the position is outside the footprint: it has no pair,
-        and less than half of its surroundings is covered, or a void around it would be a chance
-        of 1e-4. NaN where the sources beyond the search radius are at fewer than three places.
+        around are of few clumps. Where the position has no pair and all sources are to one side,
+        times the chance that the footprint reaches it; 0 where that is below 1e-4, or a void
+        around it would be such a chance. NaN where the sources beyond the search radius are at
+        fewer than three places.
     radius_arcsec : (G) float
         From 0 to the search radius.
     share : (N, G) float
@@ -86,11 +98,15 @@ def surroundings(ra: np.ndarray, dec: np.ndarray, tree: "scipy.spatial.cKDTree",
 
     The k nearest sources beyond the search radius span an annulus; k - 1 over its area is the
     unbiased estimate of a Poisson density (the k-th source lies on the rim). Of sources in clumps
-    the whole clump on the rim is left out (`companions`), for it is not there by chance. Where the
-    catalogue's footprint ends inside the annulus, the neighbours lie to one side: their mean offset
-    gives the distance of the edge, taken as straight, and so the covered fraction of the area
-    (`coverage`). A clump has its share in the mean offset once, for its sources do not scatter
-    independently.
+    the whole clump on the rim is left out (`companions`), for it is not there by chance.
+
+    Where a segment of the annulus is without sources that would hold six by chance, or all of the
+    catalogue's are in it, its footprint may end there. The density is then that inside the convex
+    hull of the sources (see `inside_hull`), whatever the footprint's shape as long as it is convex
+    on that scale. A position outside the hull may still be inside the footprint, and the density
+    is multiplied by the chance for it: that the strip between the hull and the position is empty.
+    Over straight edges this gives outside the hull as many sources as it has vertices, which is
+    what is missed inside them (Efron 1965, Biometrika 52, 331).
 
     Where the k sources are fewer than ten clumps, or more than a fifth of them are in that on the
     rim, as in a catalogue of many epochs, the k nearest places of sources (see `places.Places`)
@@ -159,6 +175,7 @@ def _fill(found, rows, ra, dec, tree, share_of, pair_count, neighbours, is_match
 def _annulus(ra, dec, tree, hole, pair_count, asked, is_matched):
     """Return of one block density and whether it tells (N), neighbours and which are used (N,k)."""
     from visds.crossmatch.clumps import companions
+    from visds.crossmatch.hull import inside_hull
 
     wanted = min(int(np.max(pair_count + asked)), tree.n)
     # A chord is the radius of Lambert's equal-area map: pi chord^2 is the area of a cap of any
@@ -171,20 +188,23 @@ def _annulus(ra, dec, tree, hole, pair_count, asked, is_matched):
     rim = np.where(count > 0, chord[np.arange(len(ra)), farthest], 0.0)
     east, north = _offsets(ra, dec, chord, tree.data[index])
     near = companions(chord, east, north, beyond)
-    weight = np.divide(1.0, near, out=np.zeros(near.shape), where=beyond)
-    clumps = np.maximum(weight.sum(axis=1), 1.0)
-    offset = np.hypot(*(np.sum(weight * along, axis=1) for along in (east, north))) / clumps
+    clumps = np.sum(np.divide(1.0, near, out=np.zeros(near.shape), where=beyond), axis=1)
     on_rim = near[np.arange(len(ra)), farthest]
-    inside = np.maximum(count - on_rim, 1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        inner = hole / rim
-        # From the mean offset in the annulus to that in the whole disc; exact for an edge that
-        # passes through the position, where the most depends on it.
-        covered = coverage(offset / rim * (1 - inner**2) / (1 - inner**3), clumps)
-        density = inside / (np.pi * covered * (rim**2 - hole**2))
+        empty = np.minimum(_SEGMENT, _SEGMENT_OF_ALL * count) * _CLUMPS_OF_SINGLES / clumps
+        deep = np.maximum(np.interp(empty, _BEYOND, _CHORD), 0) * rim
+        deep[pair_count + asked >= tree.n] = np.inf
+        deep[count < ENOUGH] = -np.inf
+        number, area, apart, strip = inside_hull(east, north, beyond, hole, deep, _NODES)
+        is_edge = (area > 0) & (apart >= ENOUGH)
+        inside = np.maximum(np.where(is_edge, number, count - on_rim), 1)
+        density = inside / np.where(is_edge, area, np.pi * (rim**2 - hole**2))
         # All clumps but that on the rim are beyond the nearest source.
-        void = (1 - (chord[:, 0] / rim)**2)**(clumps - 1) < VOID_PROBABILITY
-    density[(void | (covered < 0.5)) & ~is_matched & (count >= ENOUGH)] = 0.0
+        void = (1 - (chord[:, 0] / rim)**2)**(clumps - 1)
+        reaches = np.where(is_edge, np.exp(-strip * density * apart / count), 1.0)
+    reaches[(reaches < VOID_PROBABILITY) | (void < VOID_PROBABILITY)] = 0.0
+    may_end = ~is_matched & (count >= ENOUGH)
+    density[may_end] *= reaches[may_end]
     density[(count < FEWEST) | (rim <= hole)] = np.nan
     is_telling = (clumps >= ENOUGH) & (on_rim <= MOST_ON_RIM * count)
     return density / ARCSEC_PER_RADIAN**2, is_telling, index, beyond
@@ -214,31 +234,3 @@ def _offsets(ra, dec, chord, vectors) -> tuple[np.ndarray, np.ndarray]:
     length = np.hypot(east, north)
     scale = np.where(length > 0, chord / np.where(length > 0, length, 1.0), 0.0)
     return east * scale, north * scale
-
-
-def coverage(mean_offset: np.ndarray, clumps: np.ndarray) -> np.ndarray:
-    """Return the fraction (N) of a disc that a footprint with a straight edge covers.
-
-    For a uniform disc of radius 1 cut by a chord at distance x from its centre (negative: the
-    centre is outside), the covered fraction is F = 1 - (arccos x - x sqrt(1-x^2))/pi and the mean
-    offset (2/3) (1-x^2)^(3/2) / (pi F); the second is inverted to get the first.
-
-    Parameters
-    ----------
-    mean_offset : (N) float
-        Length of the mean offset of the sources in units of the disc's radius.
-    clumps : (N) float
-        Of sources (see `companions`); what random places in the whole disc would give is taken off.
-    """
-    squared = np.square(mean_offset) - _NOISE / np.maximum(clumps, 1)
-    true_offset = np.sqrt(np.maximum(squared, 0.0))
-    return np.interp(true_offset, _OFFSET, _COVERED)
-
-
-def _edge_table() -> tuple[np.ndarray, np.ndarray]:
-    edge = np.cos(np.linspace(0, np.pi, 2001))[:-20]
-    covered = 1 - (np.arccos(edge) - edge * np.sqrt(1 - edge**2)) / np.pi
-    return 2 / 3 * (1 - edge**2)**1.5 / (np.pi * covered), covered
-
-
-_OFFSET, _COVERED = _edge_table()

@@ -9,6 +9,7 @@ import numpy as np
 import scipy
 
 from visds.core.astrometry import ARCSEC_PER_RADIAN, east_north, ra_dec
+from visds.crossmatch.spiral import vogel_spiral
 
 _NODES = 60
 _BLOCK_SIZE = 4_000_000
@@ -59,7 +60,7 @@ def _shared(tree: "scipy.spatial.cKDTree", rows: np.ndarray, radius: np.ndarray)
     found = found[np.argsort(found["i"], kind="stable")]
     distance = found["v"]
     offset = _offsets(tree.data[rows[found["i"]]], tree.data[found["j"]], distance)
-    nodes = _nodes()
+    nodes = vogel_spiral(_NODES)
     # |x / r - node| <= 1, multiplied out: the product of these exceeds that of the node itself.
     least = (np.sum(nodes**2, axis=0) - 1) / 2
     nodes = np.append(nodes, [-np.ones(_NODES) / 2], axis=0).astype(np.float32)
@@ -80,10 +81,3 @@ def _offsets(vectors: np.ndarray, others: np.ndarray, distance: np.ndarray) -> n
                        for axis in east_north(*ra_dec(vectors))], axis=1)
     length = np.hypot(offset[:, 0], offset[:, 1])
     return offset * np.where(length > 0, distance / np.where(length > 0, length, 1.0), 0.0)[:, None]
-
-
-def _nodes() -> np.ndarray:
-    """Return places (2, nodes) that cover the unit disc evenly: Vogel's spiral."""
-    place = np.arange(_NODES)
-    angle = place * np.pi * (3 - np.sqrt(5))
-    return np.sqrt((place + 0.5) / _NODES) * np.stack([np.cos(angle), np.sin(angle)])
