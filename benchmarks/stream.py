@@ -163,7 +163,7 @@ def measure(path, work, disk, repeats):
                      verdict(ratio, limit, at_most=True) if limit else ""])
     head = ["", "on", "s", "GB/s of DATA", "of the bare read", "at most", "kept"]
     return (f"## The pass over the data\n\n{gigabytes:.2f} GB of DATA with its flags, slabs of "
-            f"{SLAB_BYTES / 1e6:.0f} MB, warm cache, one process; medians of {repeats}.\n\n"
+            f"{SLAB_BYTES / 1e6:.1f} MB, warm cache, one process; medians of {repeats}.\n\n"
             + table(head, rows))
 
 

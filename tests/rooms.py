@@ -51,8 +51,7 @@ def spectrum(path, *options, target=None, model_column=None, change=None):
     axes = common_axes((task.time, task.integration, task.scan, task.source.frequency,
                         task.source.channel_width, task.source.spectral_window)
                        for task in planned.tasks)
-    return stitch([lambda block=block: block for block in blocks], axes,
-                  {"weights_calibrated": planned.weights_calibrated})
+    return stitch(blocks, axes, {"weights_calibrated": planned.weights_calibrated})
 
 
 def writable(path):

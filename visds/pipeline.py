@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import shlex
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -209,11 +210,12 @@ def _make_products(observation: Observation, folder: Path, settings: Settings, f
     variability = statistics(light_curve)
     T, F = spectrum.flags.shape[:2]
     logger.info("searching %s in %s for bursts", counted(T, "integration"), counted(F, "channel"))
-    detections = detect(spectrum, settings["detect"])
+    with ThreadPoolExecutor(1, "spectra") as thread:
+        spectra = thread.submit(_write_spectra, spectrum, folder, observation.source_key())
+        detections = detect(spectrum, settings["detect"])
+        hashes = spectra.result()
     matches = match_detections(detections, observation.catalogues, settings["match"],
                                observation.epoch)
-    spectrum.write(folder / "dynspec.h5", observation.source_key())
-    spectrum.to_fits(folder / "dynspec.fits")
     curve_table = light_curve.to_table()
     curve_table.meta["variability"] = {
         row["polarization"]: {"eta": float(row["eta"]), "V": float(row["V"])}
@@ -243,7 +245,7 @@ def _make_products(observation: Observation, folder: Path, settings: Settings, f
     provenance = Provenance(command_line(), observation.inputs(), settings.written(), farm.size)
     provenance.write(
         folder / "provenance.json",
-        products={name: file_hash(folder / name) for name in PRODUCTS[:-1]},
+        products={name: hashes.get(name) or file_hash(folder / name) for name in PRODUCTS[:-1]},
         measurement_set=observation.measurement_set, target=target_entry(observation),
         data=data_entry(observation),
         failed_chunks=[outcome.task.name for outcome in failed])
@@ -260,8 +262,9 @@ def _stitched(observation: Observation, folder: Path, failed: list[Outcome]) -> 
     axes = common_axes((task.time, task.integration, task.scan, task.source.frequency,
                         task.source.channel_width, task.source.spectral_window)
                        for task in observation.plan.tasks)
-    spectrum = stitch((functools.partial(DynamicSpectrum.read, folder / f"{task.name}.block.h5")
-                       for task in tasks), axes, observation.meta())
+    blocks = (DynamicSpectrum.read(folder / f"{task.name}.block.h5") for task in tasks)
+    with contextlib.closing(ahead(blocks)) as read:
+        spectrum = stitch(read, axes, observation.meta())
     if not spectrum.count.any():
         raise MeasurementSetError(
             f"{observation.plan.description.path}: every visibility of this selection is flagged")
@@ -302,6 +305,13 @@ def _search_limit(detections: Table) -> str:
     return (f" An error of {said}, common to all channels, was added to the noise "
             "(--gain-error, --structure-error): weaker changes over the whole band are not found."
             if said else "")
+
+
+def _write_spectra(spectrum: DynamicSpectrum, folder: Path, source_key: str) -> dict[str, str]:
+    """Write the dynamic spectrum in both formats; return the hashes of the files by name."""
+    spectrum.write(folder / "dynspec.h5", source_key)
+    spectrum.to_fits(folder / "dynspec.fits")
+    return {name: file_hash(folder / name) for name in ("dynspec.h5", "dynspec.fits")}
 
 
 def _write_table(table: Table, path: Path) -> None:

@@ -24,7 +24,7 @@ def block(time, frequency, scan=1, window=0, seed=0, width=1e6, integration=10.0
 def stitched(*blocks):
     axes = common_axes((b.time, b.integration, int(b.scan[0]), b.frequency, b.channel_width,
                         int(b.spectral_window[0])) for b in blocks)
-    return stitch([lambda b=b: b for b in blocks], axes, {"name": "x"})
+    return stitch(blocks, axes, {"name": "x"})
 
 
 def whole():
@@ -107,9 +107,9 @@ def test_a_block_that_is_not_on_the_axes_is_refused():
                          0)])
     for wrong in (block([15.5], [1e9]), block([0], [1.0005e9])):
         with pytest.raises(ValueError, match="lies outside the common axes"):
-            stitch([lambda wrong=wrong: wrong], axes, {})
+            stitch([wrong], axes, {})
     with pytest.raises(ValueError, match="scan 9 of a block"):
-        stitch([lambda: block([0], [1e9], scan=9)], axes, {})
+        stitch([block([0], [1e9], scan=9)], axes, {})
     with pytest.raises(ValueError, match="no blocks"):
         stitch([], axes, {})
 

@@ -252,7 +252,7 @@ class DynamicSpectrum(Record):
             return self
         return self.replace(
             polarizations=tuple(self.polarizations[p] for p in kept),
-            **{name: getattr(self, name)[..., kept]
+            **{name: getattr(self, name).take(kept, axis=-1)
                for name, spec in self.array_specs().items() if "P" in spec.axes})
 
     def sum_times(self, groups: binning.Groups) -> "DynamicSpectrum":

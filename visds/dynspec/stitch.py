@@ -1,6 +1,6 @@
 """Blocks stitched to the dynamic spectrum of the whole observation."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,14 +24,13 @@ class Axes:
     spectral_window: np.ndarray
 
 
-def stitch(blocks: Iterable[Callable[[], DynamicSpectrum]], axes: Axes,
+def stitch(blocks: Iterable[DynamicSpectrum], axes: Axes,
            meta: dict[str, Any]) -> DynamicSpectrum:
     """Return the dynamic spectrum of all blocks on the common axes.
 
-    Blocks are callables that read one block, so that one at a time is in memory. Cells that no
-    block holds are EMPTY; cells that two blocks hold are summed. The barycentric times are NaN.
-    `meta` is completed with the flag statistics and the longest baseline of the blocks, and the
-    scale of the weights.
+    Cells that no block holds are EMPTY; cells that two blocks hold are summed. The barycentric
+    times are NaN. `meta` is completed with the flag statistics and the longest baseline of the
+    blocks, and the scale of the weights.
 
     Raises
     ------
@@ -43,8 +42,7 @@ def stitch(blocks: Iterable[Callable[[], DynamicSpectrum]], axes: Axes,
     longest = 0.0
     repeated = 0
     first = None
-    for read in blocks:
-        block = read()
+    for block in blocks:
         if result is None or first is None:
             first, result = block, _empty(block, axes)
         cells = _cells(_time_places(axes, block), _places(axes.frequency, block.frequency,
