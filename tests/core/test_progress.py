@@ -28,7 +28,17 @@ def terminal():
     """Return a text stream that is a terminal, and a function that reads what was written."""
     controller, device = pty.openpty()
     stream = os.fdopen(device, "w")
-    yield stream, lambda: os.read(controller, 100_000).decode()
+
+    def written():
+        # A terminal hands over what it has by now: all is there when its end is.
+        stream.write(end := "(end)")
+        stream.flush()
+        text = ""
+        while not text.endswith(end):
+            text += os.read(controller, 100_000).decode()
+        return text.removesuffix(end)
+
+    yield stream, written
     stream.close()
     os.close(controller)
 
