@@ -145,6 +145,27 @@ def test_a_record_cannot_be_written_into_a_folder_that_is_not_there(tmp_path):
         ramp().write(tmp_path / "missing" / "a.h5")
 
 
+@pytest.mark.parametrize(("place", "beyond"), [
+    (b"OHDR", 10), (b"OHDR", 40), (b"FAHD", 8), (b"FADB", 14), (b'"words"', 2)])
+def test_a_flipped_bit_of_a_header_an_index_or_a_text_is_damage_in_one_line(tmp_path, place,
+                                                                            beyond):
+    """The arrays themselves are as they were."""
+    path = tmp_path / "a.h5"
+    ramp(T=40, F=5000, labels=("I",) * 4).write(path, key="abc")
+    data = bytearray(path.read_bytes())
+    data[data.index(place) + beyond] ^= 16
+    path.write_bytes(data)
+    with pytest.raises(FormatError, match=f"^{path} is .*damaged"):
+        Ramp.read(path)
+
+
+def test_attributes_that_were_written_without_a_hash_are_read(tmp_path):
+    ramp().write(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        del file.attrs["attributes_sha256"]
+    assert Ramp.read(tmp_path / "a.h5").meta == ramp().meta
+
+
 def test_large_arrays_are_stored_in_pieces_of_some_megabytes(tmp_path):
     ramp(T=40, F=5000, labels=("I",) * 4).write(tmp_path / "a.h5")
     with h5py.File(tmp_path / "a.h5") as file:

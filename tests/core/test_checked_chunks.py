@@ -83,3 +83,13 @@ def test_the_part_of_a_chunk_beyond_the_array_is_zero(tmp_path):
         write_chunk(dataset, (0,), np.arange(1.0, 4.0))
         dataset.resize((4,))
         np.testing.assert_array_equal(dataset[()], [1, 2, 3, 0])
+
+
+def test_a_chunk_of_another_size_is_not_taken_for_the_one_before(tmp_path):
+    """Its bytes would be those that the memory of the chunk before still holds."""
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        dataset = file.create_dataset("x", (4, 3), "f8", chunks=(2, 3), fletcher32=True)
+        write_chunk(dataset, (0, 0), np.ones((2, 3)))
+        dataset.id.write_direct_chunk((2, 0), b"less")
+        with pytest.raises(OSError, match="does not agree"):
+            read_array(dataset)

@@ -80,7 +80,8 @@ def test_fresh_makes_every_chunk_again(observation, finished, again):
     assert numbers(again) == numbers(finished)
 
 
-@pytest.mark.parametrize("damage", ["cut off", "one bit turned", "emptied", "another file"])
+@pytest.mark.parametrize("damage", ["cut off", "one bit turned", "header turned", "text turned",
+                                    "emptied", "another file"])
 @pytest.mark.parametrize("kind", ["block", "visibility"])
 def test_a_damaged_chunk_file_is_made_again(observation, finished, again, kind, damage):
     path = sorted((again / "chunks").glob(f"*.{kind}.h5"))[2]
@@ -89,6 +90,10 @@ def test_a_damaged_chunk_file_is_made_again(observation, finished, again, kind, 
         del data[len(data) // 2:]
     elif damage == "one bit turned":
         data[_place_of_data(path)] ^= 0x10
+    elif damage == "header turned":
+        data[data.index(b"OHDR") + 10] ^= 0x10
+    elif damage == "text turned":
+        data[data.index(b'["RR"') + 2] ^= 0x10
     elif damage == "emptied":
         data.clear()
     else:

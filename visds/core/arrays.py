@@ -9,6 +9,7 @@ P polarizations, A the two antennas of a baseline (A = 2), X the three component
 import contextlib
 import dataclasses
 import functools
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,9 @@ from visds.core.errors import FormatError
 from visds.core.product_file import new_product
 
 FIXED_LENGTHS = {"A": 2, "X": 3}
+_HASH = "attributes_sha256"
+# What h5py raises for a file of which some bytes have changed, and for text that is no longer JSON.
+_DAMAGED = (OSError, KeyError, ValueError, TypeError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -121,8 +125,11 @@ class Record:
         """Write format and attributes into an open file."""
         file.attrs["format"] = self.format_name
         file.attrs["version"] = self.format_version
-        for name in self.attribute_names():
-            file.attrs[name] = json.dumps(getattr(self, name), sort_keys=True)
+        texts = {name: json.dumps(getattr(self, name), sort_keys=True)
+                 for name in self.attribute_names()}
+        for name, text in texts.items():
+            file.attrs[name] = text
+        file.attrs[_HASH] = _digest(texts)
 
     @classmethod
     def read(cls, path: str | os.PathLike) -> Self:
@@ -184,7 +191,7 @@ def open_product(path: str | os.PathLike, record: type[Record]) -> h5py.File:
         raise FormatError(f"{path} is not a readable HDF5 file") from error
     try:
         kind, version, complete = map(file.attrs.get, ("format", "version", "complete"))
-    except OSError as error:
+    except _DAMAGED as error:
         file.close()
         raise FormatError(f"{path} is a damaged HDF5 file") from error
     if kind != record.format_name:
@@ -205,15 +212,30 @@ def damage_reported(path: str | os.PathLike) -> Iterator[None]:
     """Raise FormatError in place of what HDF5 raises for a file whose checksums do not agree."""
     try:
         yield
-    except (OSError, KeyError, ValueError) as error:
+    except _DAMAGED as error:
         raise FormatError(f"{path} is damaged: {' '.join(str(error).split())}") from error
 
 
 def read_attributes(file: h5py.File, record: type[Record]) -> dict[str, Any]:
-    """Return the attributes of a stored record, lists as tuples."""
-    values = {name: json.loads(file.attrs[name]) for name in record.attribute_names()}
+    """Return the attributes of a stored record, lists as tuples.
+
+    HDF5 has checksums for arrays, not for texts; here they have a hash.
+
+    Raises
+    ------
+    OSError
+        If they are not what was written.
+    """
+    texts = {name: file.attrs[name] for name in record.attribute_names()}
+    if _digest(texts) != file.attrs.get(_HASH, _digest(texts)):
+        raise OSError("the attributes do not agree with their hash")
+    values = {name: json.loads(text) for name, text in texts.items()}
     return {name: tuple(value) if isinstance(value, list) else value
             for name, value in values.items()}
+
+
+def _digest(texts: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
 
 
 def _storage_chunks(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:

@@ -56,6 +56,10 @@ def read_table(path: str | os.PathLike, *, may_be_empty: bool = False) -> Table:
 
 
 def _head(path: Path) -> bytes:
+    if path.is_dir():
+        inside = path / "detections.ecsv"
+        raise CatalogueError(f"{path} is a folder, expected a catalogue"
+                             + (f", as {inside}" if inside.is_file() else ""))
     try:
         with open(path, "rb") as stream:
             head = stream.read(_HEAD_BYTES)

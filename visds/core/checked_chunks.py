@@ -38,7 +38,8 @@ def read_array(dataset: h5py.Dataset) -> np.ndarray:
         stored = np.empty(size, np.uint8) if whole is None else _scratch(size)
         unchecked, _ = dataset.id.read_direct_chunk(start, out=stored[:nbytes + 4])
         sealed = stored[nbytes:nbytes + 4].tobytes()
-        if unchecked or _checksum(stored, nbytes) != sealed:
+        if (unchecked or dataset.id.get_chunk_info_by_coord(start).size != nbytes + 4
+                or _checksum(stored, nbytes) != sealed):
             raise OSError(f"{dataset.name}: the checksum of a chunk does not agree")
         chunk = stored[:nbytes].view(dataset.dtype).reshape(dataset.chunks)
         if whole is None:

@@ -64,6 +64,8 @@ def make_folder(path: str | os.PathLike, *, outside: str | os.PathLike | None = 
     path = Path(path)
     if outside is not None and path.resolve().is_relative_to(Path(outside).resolve()):
         raise OutputError(f"cannot write {path}: it is inside {outside}, which is only read")
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"cannot write {path}: it is a file, expected a folder")
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
