@@ -61,3 +61,9 @@ def test_every_command_of_the_tutorial_runs(tmp_path):
     assert peak == pytest.approx(0.3, abs=0.05)
     assert {path.name for path in (tmp_path / "figures").iterdir()} >= {"overview.pdf",
                                                                        "dynspec_V.png"}
+
+
+def test_python_beside_the_clone_finds_the_package_and_not_the_folder(tmp_path):
+    (tmp_path / "visds").mkdir()
+    subprocess.run([sys.executable, "-c", "from visds import DynamicSpectrum"], cwd=tmp_path,
+                   check=True)
