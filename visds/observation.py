@@ -20,7 +20,7 @@ from visds.core.sky import LIGHT_SPEED, Direction, angle_text, separation
 from visds.crossmatch.several import check_match, read_catalogues
 from visds.dynspec.binning import channel_bin_text, time_bin_text
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
-from visds.dynspec.plots.quantity import check_plot
+from visds.dynspec.plots.quantity import check_pictures
 from visds.dynspec.smearing import smearing
 from visds.run_settings import AverageSettings
 from visds.target import find_target
@@ -133,7 +133,8 @@ class Observation:
         plan = self.plan
         windows = sorted({task.source.spectral_window for task in plan.tasks})
         return {
-            "Target": f"{self.target_name}, {self.target} (ICRS)",
+            "Target": f"{self.target} (ICRS)" if self.target_name == str(self.target)
+                      else f"{self.target_name}, {self.target} (ICRS)",
             "Measurement set": self.measurement_set,
             "Telescope": plan.description.telescope,
             "Field": f"{plan.field}, phase centre "
@@ -183,8 +184,7 @@ def prepare(measurement_set: str, settings: Settings) -> Observation:
             plan.tasks[0].source.correlations):
         raise SettingsError("--clip-v: V cannot be made of the correlations "
                             f"{', '.join(plan.tasks[0].source.correlations)}")
-    for plot in settings["plot"].plots:
-        check_plot(plot, (*plan.stokes, *plan.parallel_hands))
+    check_pictures(settings["plot"], plan.stokes, plan.parallel_hands)
     warnings = [*plan.warnings, *found.warnings]
     width = _field_width(plan)
     if away > 5 * width:
@@ -230,8 +230,9 @@ def _bins(plan: Plan, average: AverageSettings) -> tuple[str, ...]:
     """Return what the bins of the products are, in counts and in units, as lines of text."""
     lines = []
     if average.time_bin:
-        lines.append(time_bin_text(time_bin(average.time_bin), np.concatenate(
-            [task.integration for task in plan.tasks])))
+        lines.append(time_bin_text(time_bin(average.time_bin),
+                                   np.concatenate([task.time for task in plan.tasks]),
+                                   np.concatenate([task.integration for task in plan.tasks])))
     if average.channel_bin:
         lines.append(channel_bin_text(channel_bin(average.channel_bin), np.concatenate(
             [task.source.channel_width for task in plan.tasks])))

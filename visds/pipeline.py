@@ -78,6 +78,9 @@ DETECTIONS_NOTE = (
     "reach over a gap between scans or spectral windows, where its box is open: duration counts "
     "the gap, fluence only what was observed. Each is boxed in pictures of the polarization in "
     "which it has the highest signal to noise.")
+NO_MODEL_NOTE = (
+    " No sky model was subtracted: other sources in the field are still there, and their sidelobes "
+    "change at the target as the array rotates, which is detected like a burst.")
 NO_CATALOGUE = "no catalogue given to match with"
 _BUFFERS = Buffers()  # of this rank, for one chunk after the other
 CAPTIONS = {"I": "Stokes I", "V": "Stokes V", "V/I": "Stokes V over I",
@@ -92,8 +95,8 @@ def run(measurement_set: str, out: str, settings: Settings, farm: Farm) -> int:
     Raises
     ------
     VisdsError
-        For input that cannot be used or an output that cannot be written; no product of this
-        run is then left under its name, except finished chunks.
+        For input that cannot be used or an output that cannot be written. Finished chunks and
+        products may then be there, but not provenance.json, which comes last.
     """
     observation = prepare(measurement_set, settings)
     folder = make_folder(out, outside=measurement_set)
@@ -192,7 +195,7 @@ def _make_chunks(observation: Observation, folder: Path, settings: Settings,
     logger.info("%s, %d of them from an earlier run", counted(len(outcomes), "chunk"),
                 done.count("reused"))
     if "averaged again" in done:
-        logger.info("%s averaged again from chunk files, without the measurement set",
+        logger.info("%s averaged again from chunk files of an earlier run",
                     counted(done.count("averaged again"), "chunk"))
     return outcomes, len(outcomes) < len(tasks)
 
@@ -240,7 +243,8 @@ def _make_products(observation: Observation, folder: Path, settings: Settings, f
                 "Detections": detections[REPORTED_DETECTIONS],
                 "Matches": matches[REPORTED_MATCHES] if observation.catalogues else None},
         notes={"Variability": STATISTICS_NOTE,
-               "Detections": DETECTIONS_NOTE + _search_limit(detections)} | (
+               "Detections": DETECTIONS_NOTE + _search_limit(detections)
+               + ("" if observation.model or observation.model_column else NO_MODEL_NOTE)} | (
             {} if observation.catalogues else {"Matches": f"{NO_CATALOGUE}."}))
     provenance = Provenance(command_line(), observation.inputs(), settings.written(), farm.size)
     provenance.write(
@@ -266,8 +270,10 @@ def _stitched(observation: Observation, folder: Path, failed: list[Outcome]) -> 
     with contextlib.closing(ahead(blocks)) as read:
         spectrum = stitch(read, axes, observation.meta())
     if not spectrum.count.any():
+        outside = spectrum.meta["flag_statistics"].get("uv_range", 0)
         raise MeasurementSetError(
-            f"{observation.plan.description.path}: every visibility of this selection is flagged")
+            f"{observation.plan.description.path}: every visibility of this selection is flagged"
+            + (f" ({outside:.0%} of them by --uv-min, --uv-max)" if outside else ""))
     spectrum = spectrum.replace(time_barycentre=barycentric_time(
         spectrum.time, observation.target, observation.plan.description.position))
     return observation.with_beam(spectrum)

@@ -189,6 +189,16 @@ def test_what_was_flagged_is_told(products, capsys, options, lines):
     assert capsys.readouterr().err.splitlines() == [f"visds-plot: {line}" for line in lines]
 
 
+def test_columns_of_several_integrations_are_told(tmp_path, capsys):
+    spectrum(np.ones((60, 4, 4)), scans=(1, 2), gap=40000.0).write(tmp_path / "dynspec.h5")
+    for options, lines in (
+            (["--plots", "V"], []), (["--plots", "lightcurve", "--gaps", "scale"], []),
+            (["--plots", "V", "lightcurve", "--gaps", "scale", "--picture-resolution", "100"],
+             ["visds-plot: pictures are in columns of 8 integrations, as wide as a pixel"])):
+        assert main([str(tmp_path), *options]) == 0
+        assert capsys.readouterr().err.splitlines() == lines
+
+
 def test_the_folder_of_the_pictures_has_the_name_of_that_of_a_run(products, tmp_path):
     assert main([str(products), *SMALL, "--plots", "I", "--out", str(tmp_path / "here")]) == 0
     assert (tmp_path / "here" / "dynspec_I.png").is_file()

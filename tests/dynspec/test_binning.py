@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from visds.core.quantities import channel_bin, time_bin
-from visds.dynspec.binning import channel_groups, time_groups, whole
+from visds.dynspec.binning import channel_groups, time_bin_text, time_groups, whole
 
 
 def times(*scans, integration=10.0, start=59000.0):
@@ -76,3 +76,30 @@ def test_sums_are_over_each_group():
     values = np.arange(5)
     assert groups.sum(values, 0).tolist() == [1, 2, 7]
     assert whole(5).sum(values, 0).tolist() == [10]
+
+
+@pytest.mark.parametrize(("bin", "text"), [
+    ("2min", "time bins of 120 s (2 integrations of 30 s every 60 s)"),
+    ("3", "time bins of 3 integrations of 30 s every 60 s (180 s)"),
+    ("150s", "time bins of 150 s (2.5 integrations of 30 s every 60 s)"),
+    ("40s", "time bins of 40 s (0.6667 integrations of 30 s every 60 s): nothing is averaged")])
+def test_bins_of_integrations_with_dead_time_between_are_told_by_what_they_hold(bin, text):
+    """Two scans of integrations of 30 s that begin every 60 s, 1 h apart."""
+    time, integration, _ = times((0, 18), (3600, 18), integration=60.0)
+    assert time_bin_text(time_bin(bin), time, integration / 2) == text
+
+
+def test_the_length_of_most_bins_is_that_which_they_span():
+    time, integration, scan = times((0, 18), (3600, 18), integration=60.0)
+    for bin, said in (("2min", ""), ("3", ""), ("150s", ", most of 180 s"),
+                      ("1h", ", most of 1080 s")):
+        groups = time_groups(time, integration / 2, scan, time_bin(bin))
+        text = time_bin_text(time_bin(bin), time, integration / 2,
+                             groups.sum(integration / 2, 0))
+        assert said in text and ("most" in text) == bool(said)
+
+
+def test_windows_one_after_another_do_not_look_like_dead_time():
+    time, integration, _ = times((0, 6), (0, 6), (3600, 6), (3600, 6))
+    assert time_bin_text(time_bin("3"), time, integration) == (
+        "time bins of 3 integrations of 10 s (30 s)")

@@ -38,6 +38,23 @@ def test_an_offset_of_one_scan_is_seen_where_the_scatter_about_the_median_is_not
     assert not parts["I"].verdict
 
 
+def test_an_offset_and_a_scatter_are_both_told():
+    data = spectrum(np.zeros((60, 10, 4)), scans=(1, 2, 3))
+    extra = np.random.default_rng(0).normal(0, 3 * np.median(data.sigma), data.sum_w.shape)
+    extra[40:] += 4 * np.median(data.sigma)
+    verdict = imaginary_parts(with_imaginary(data, extra))["U"].verdict
+    assert "sigma off zero on average over scan 3" in verdict and "scatters by " in verdict
+
+
+def test_an_offset_that_passes_is_not_called_noise():
+    """Beside the noise of a cell it is small, beside its own error it is not."""
+    data = spectrum(np.zeros((600, 10, 4)))
+    part = imaginary_parts(with_imaginary(
+        data, np.full(data.sum_w.shape, 0.3 * np.median(data.sigma))))["I"]
+    assert not part.verdict and not part.is_noise
+    assert imaginary_parts(data)["I"].is_noise
+
+
 def test_a_constant_offset_makes_the_scatter_about_zero_large():
     data = spectrum(np.zeros((60, 10, 4)))
     extra = np.full(data.sum_w.shape, 4 * np.median(data.sigma))

@@ -19,6 +19,7 @@ from visds.core.errors import SettingsError
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.plots.colour import (
     FLAGGED,
+    MASKED,
     NOT_GIVEN,
     colour_map,
     colour_norm,
@@ -299,6 +300,113 @@ def test_interpolated_pictures_have_the_same_extent(interpolation):
     figure.canvas.draw()
     assert len(figure.axes[0].images) == 2
     assert figure.axes[0].images[0].get_extent()[2:] == [549.5, 557.5]
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic", "gaussian"])
+def test_interpolation_shows_every_cell_that_has_a_value_and_no_other(interpolation):
+    """Each masked cell is grey over all of itself; next to it, cells have the colour of theirs."""
+    data = spectrum(np.full((24, 8, 4), 1.0), sigma=0.01, scans=(1, 2))
+    masked = np.random.default_rng(1).random((24, 8)) < 0.4
+    options = {"interpolation": interpolation, "colour_limit": "2Jy", "picture_resolution": 100}
+    figure = plot_figure(data.flag_cells(masked), "V", **options)
+    axis = TimeAxis(data)
+    centre = axis.place(data.time)
+    for shift in (-0.35, 0.0, 0.35):
+        found = colours_at(figure, centre + 10 * shift, data.frequency / 1e6 + shift)
+        is_grey = np.isclose(found, to_rgba(FLAGGED), atol=0.01).all(-1)
+        np.testing.assert_array_equal(is_grey, masked)
+        # V is 1 of 2 Jy throughout.
+        np.testing.assert_allclose(found[~masked], [colour_map(quantity("V"), None)(0.75)] * int(
+            (~masked).sum()), atol=0.03)
+
+
+def test_interpolation_shows_a_fraction_beside_cells_where_i_is_faint():
+    truth = np.zeros((30, 4, 4))
+    truth[10:20:3, :, 0], truth[10:20:3, :, 3] = 1.0, -0.8
+    data = spectrum(truth, sigma=0.02)
+    seen = np.isfinite(data.fraction("V")[0])
+    figure = plot_figure(data, "V/I", interpolation="gaussian")
+    found = colours_at(figure, TimeAxis(data).place(data.time), data.frequency / 1e6)
+    is_faint = np.isclose(found, to_rgba(NOT_GIVEN), atol=0.01).all(-1)
+    np.testing.assert_array_equal(is_faint, ~seen)
+    assert (found[10:20:3, :, 2] > found[10:20:3, :, 1] + 0.2).all()  # purple: V/I = -80 %
+
+
+def test_a_panel_without_values_says_what_it_would_show():
+    faint = spectrum(np.full((10, 4, 4), 0.01), sigma=0.2)
+    assert "V/I" in words(plot_figure(faint, "V/I")).split("\n")
+    assert "V/I" in words(plot_figure(faint, "overview")).split("\n")
+    flagged = example().flag_cells(np.ones((60, 8), bool))
+    assert "Stokes V" in words(plot_figure(flagged, "V")).split("\n")
+
+
+def test_masked_and_flagged_cells_are_told_apart_and_named_only_where_there_are_some():
+    data = example(T=30)
+    flagged = np.zeros((30, 8), bool)
+    flagged[3, 2] = flagged[12, 2] = True
+    masked = plot_figure(data, "V", expected_sign="1", sign_tolerance="200mJy")
+    assert "masked: V < 0" in words(masked) and "flagged" not in words(masked)
+    both = plot_figure(data.flag_cells(flagged), "V", expected_sign="1", sign_tolerance="200mJy")
+    assert {"flagged", "masked: V < 0"} <= set(words(both).split("\n"))
+    found = colours_at(both, TimeAxis(data).place(data.time), data.frequency / 1e6)
+    is_flagged, is_masked = (np.isclose(found, to_rgba(colour), atol=0.01).all(-1)
+                             for colour in (FLAGGED, MASKED))
+    np.testing.assert_array_equal(is_flagged, flagged)
+    expected = np.zeros((30, 8), bool)
+    expected[10:20] = True
+    np.testing.assert_array_equal(is_masked, expected & ~flagged)
+    legend = {text.get_text(): patch.get_facecolor() for legend in both.legends for text, patch in
+              zip(legend.get_texts(), legend.get_patches(), strict=True)}
+    assert legend == {"flagged": to_rgba(FLAGGED), "masked: V < 0": to_rgba(MASKED)}
+
+
+@pytest.mark.parametrize("plot", ["V", "overview"])
+def test_columns_of_several_integrations_are_told(plot):
+    data = example(T=120, scans=(1, 2), gap=40000.0)
+    assert "columns" not in words(plot_figure(data, plot))
+    for options in ({"gaps": "scale"}, {"gaps": "scale", "expected_sign": "-1"}):
+        figure = plot_figure(data, plot, **options)
+        held = picture(data, ["V"], plot_settings(gaps="scale")).columns
+        number = round(held.integration.max() / 10)
+        assert number > 1 and f"(UTC), columns of {number} integrations" in words(figure)
+    assert "columns" not in words(plot_figure(data, "lightcurve", gaps="scale"))
+
+
+@pytest.mark.parametrize("width", ["single", "double"])
+@pytest.mark.parametrize("kind", ["ut", "elapsed", "barycentre"])
+def test_the_label_of_columns_is_within_the_picture(width, kind):
+    figure = plot_figure(example(T=120, scans=(1, 2), gap=40000.0), "V", gaps="scale",
+                         picture_width=width, time_axis=kind)
+    figure.draw_without_rendering()
+    box = figure.axes[0].xaxis.label.get_window_extent()
+    assert "columns of" in words(figure) and min(box.x0, box.y0) >= 0
+    assert box.x1 <= figure.bbox.width
+
+
+@pytest.mark.parametrize("start", [59000.5, 59000.500833, 59000.504167, 59000.505])
+def test_labels_of_time_are_within_the_picture(start):
+    data = spectrum(np.full((40, 2, 4), 1.0), scans=(1, 2, 3, 4), gap=3000.0, start_mjd=start)
+    for width in ("single", "double"):
+        figure = plot_figure(data, "lightcurve", picture_width=width)
+        figure.draw_without_rendering()
+        assert max(label.get_window_extent().x1 for axes in figure.axes
+                   for label in axes.get_xticklabels()) <= figure.bbox.width
+
+
+def test_the_cells_of_an_overview_reach_the_frame():
+    figure = plot_figure(example(T=240), "overview")
+    assert figure.axes[0].get_xlim() == pytest.approx((0, 2400), abs=1e-2)
+
+
+def test_bins_of_a_curve_are_named_by_what_was_asked_not_by_the_rest_of_scans():
+    """Scans of 90 s in bins of 1 min: each has a whole bin and half a one."""
+    data = example(T=90, scans=tuple(range(10)))
+    assert "1 min bins (dots: 10 s)" in words(plot_curve(data, curve_bin="1min"))
+    assert "1 min bins (dots: 10 s)" in words(plot_curve(data, curve_bin="6"))
+    assert "25 s bins (dots: 10 s)" in words(plot_curve(data, curve_bin="25s"))
+    assert "1.5 min bins (dots: 10 s)" in words(plot_curve(data, curve_bin="1h"))
+    spaced = data.replace(integration=np.full(90, 5.0))
+    assert "1 min bins (dots: 5 s)" in words(plot_curve(spaced, curve_bin="1min"))
 
 
 def test_a_spectrum_without_unflagged_data_is_drawn_and_says_so(tmp_path):
@@ -687,9 +795,11 @@ def test_every_number_at_an_axis_is_whole(first, width, plot, integrations):
         for axis in (axes.xaxis, axes.yaxis):
             assert axis.get_offset_text().get_text() == ""
     title = figure.texts[0].get_text()
-    low, high = map(float, re.search(r"([\d.]+)–([\d.]+) MHz", title).groups())
-    assert low == pytest.approx((first - width / 2) / 1e6, abs=11 * width / 1e8)
-    assert high == pytest.approx((first + 10.5 * width) / 1e6, abs=11 * width / 1e8)
+    *ends, unit = re.search(r"([\d.]+)–([\d.]+) ([MG]Hz)", title).groups()
+    low, high = (float(end) * {"MHz": 1e6, "GHz": 1e9}[unit] for end in ends)
+    assert low == pytest.approx(first - width / 2, abs=11 * width / 100)
+    assert high == pytest.approx(first + 10.5 * width, abs=11 * width / 100)
+    assert plot == "lightcurve" or f"Frequency ({unit})" in words(figure)
 
 
 def test_a_light_curve_is_as_bright_in_kelvin_as_its_spectrum_is():

@@ -87,7 +87,7 @@ def test_minor_ticks_divide_the_step_between_ticks_into_round_parts():
 
 def test_a_run_over_midnight_has_the_date_at_the_first_tick_of_each_day():
     axis = TimeAxis(example(T=60, integration=3600.0, start_mjd=59000.5))
-    assert axis.spans_days and axis.label == "Time (UTC)"
+    assert axis.spans_days and axis.label == "Time in 2020 (UTC)"
     found = labels(axis)
     dates = [label.split("\n")[1] for label in found if "\n" in label]
     assert dates == ["31 May", "1 Jun", "2 Jun"]
@@ -97,6 +97,34 @@ def test_a_run_over_midnight_has_the_date_at_the_first_tick_of_each_day():
 
 def test_a_run_within_a_day_has_the_date_in_the_label():
     assert TimeAxis(example(start_mjd=59000.5)).label == "Time on 2020 May 31 (UTC)"
+
+
+def test_a_run_over_new_year_has_both_years_in_the_label():
+    axis = TimeAxis(example(T=24, integration=3600.0, start_mjd=59214.5))  # 2020 Dec 31
+    assert axis.label == "Time in 2020–2021 (UTC)"
+
+
+@pytest.mark.parametrize("scans", [1, 3, 10])
+@pytest.mark.parametrize("start", 59000.5 + np.linspace(0, 0.01, 7))
+def test_no_label_of_time_reaches_further_beyond_the_end_than_is_allowed(scans, start):
+    axis = TimeAxis(example(T=120, scans=tuple(range(scans)), gap=3000.0, start_mjd=start))
+    for beyond in (0.0, 0.1):
+        ticks = axis.ticks(6.0, 0.4, beyond_inches=beyond)
+        last = float(axis.place(ticks[-1].time)) * 6 / axis.length
+        wide = 1.5 if ticks[-1].label.count(":") == 2 else 1.0
+        assert len(ticks) > 1 and last + wide * 0.4 / 2 <= 6 + beyond + 1e-6
+
+
+def test_a_few_more_labels_are_not_worth_seconds():
+    """Ten scans of 80 or 90 s at odd times: eight have room for a label with seconds."""
+    hours = [20.88333, 22.01667, 22.83056, 23.63889, 24.73333, 25.92500, 27.01944, 28.27222,
+             29.39444, 30.72222]
+    data = example(T=90, scans=tuple(range(10)))
+    since = np.tile(np.arange(9), 10) + 0.5
+    data = data.replace(time=59000 + np.repeat(hours, 9) / 24 + since * 10 / 86400)
+    axis = TimeAxis(data.select_times(np.delete(np.arange(90), [17, 26, 44])))
+    found = [tick.label for tick in axis.ticks(5.5, 0.344)]
+    assert len(found) == 7 and all(label.split("\n")[0].count(":") == 1 for label in found)
 
 
 def test_a_week_is_not_wrapped_into_a_day():

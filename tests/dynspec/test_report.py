@@ -53,6 +53,7 @@ def written(path, **changes):
                                        units={"time": "d"})},
         "flag_statistics": {"visibilities": 1234567, "used": 0.75, "measurement_set": 0.125},
         "health": {"I": ImaginaryPart(1.01, 900, 0.01, 0.05, 1),
+                   "Q": ImaginaryPart(1.01, 900, 0.4, 0.05, 1),
                    "V": ImaginaryPart(2.0, 900, 0.1, 0.05, 1)}, "warnings": ["beware"],
         "settings_text": "[average]\ntime_bin = \"10s\"\n"}
     write_report(path, **(arguments | changes))
@@ -63,7 +64,8 @@ def test_a_report_holds_everything_that_it_was_given(tmp_path):
     page = written(tmp_path / "report.html")
     for text in ("AD Leonis", "visds-run obs.ms", "Stokes I", "Detections", "59000.123457",
                  "12.346", "1,234,567", "75.00 %", "flagged in the measurement set", "12.50 %",
-                 "beware", "time_bin", "1.010", "as expected of noise", "scatters by 2.00 sigma"):
+                 "beware", "time_bin", "1.010", "as expected of noise",
+                 "off zero, if by little", "scatters by 2.00 sigma"):
         assert text in page.text
 
 

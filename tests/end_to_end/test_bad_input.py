@@ -149,6 +149,24 @@ def test_a_fully_flagged_selection_is_no_flat_spectrum(visds, changed, tmp_path)
     assert left_looking_finished(tmp_path / "out") == []
 
 
+def test_a_range_of_baselines_that_leaves_none_is_named(visds, observation):
+    code, line = visds(observation.measurement_set, "--uv-min", "50000km")
+    assert code == 2
+    assert line.endswith("flagged (100% of them by --uv-min, --uv-max)")
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    (("--flux-unit", "K"), "--stellar-radius and --stellar-distance"),
+    (("--flux-range", "5mJy", "1mJy"), "--flux-range needs a lower and an upper end for I, in"),
+    (("--mark-flux", "5mJy", "--flux-unit", "K", "--stellar-radius", "1", "--stellar-distance",
+      "5"), "--mark-flux: a level in Jy does not fit"),
+    (("--stokes", "IQ", "--curves", "V"), "--curves: 'V' needs V"),
+    (("--stokes", "IQ", "--plots", "V"), "--plots: 'V' needs V")])
+def test_pictures_that_cannot_be_drawn_are_refused_before_the_long_part(
+        visds, observation, tmp_path, options, said):
+    check_refused(visds(observation.measurement_set, *options), tmp_path, said)
+
+
 @pytest.mark.parametrize(("name", "options", "said"), [
     ("meerkat_cdfs_allflagged", (), "every visibility of this selection is flagged"),
     ("paper_XYonly", (), "Stokes I needs RR and LL, or XX and YY; the correlations are XY"),

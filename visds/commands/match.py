@@ -10,6 +10,7 @@ from visds.core.catalogue import Catalogue
 from visds.core.catalogue_files import read_table
 from visds.core.catalogue_mapping import check_column_mapping
 from visds.core.errors import ExitCode, OutputError, SettingsError
+from visds.core.plural import counted
 from visds.core.program import run_program
 from visds.core.settings import Parser, setting
 from visds.crossmatch.match import Matches
@@ -74,6 +75,7 @@ def _body(argv: Sequence[str] | None) -> int:
         print(f"{arguments.left}: no sources, no matches")
         if arguments.out:
             write_matches(arguments.out, table)
+            print(f"{arguments.out}: no matches")
         return ExitCode.OK
     left = Catalogue.read(arguments.left, settings["left"].left_columns)
     epoch = settings["left"].epoch
@@ -85,7 +87,7 @@ def _body(argv: Sequence[str] | None) -> int:
     print(summary(left, matches, settings["match"], epoch))
     if arguments.out:
         write_matches(arguments.out, table)
-        print(f"\n{arguments.out}: {len(table)} matches")
+        print(f"\n{arguments.out}: {counted(len(table), 'match', 'es')}")
     elif len(table):
         best = table[table["best"]]
         print("", *_lines(best[:_ROWS_SHOWN]), sep="\n")
@@ -104,7 +106,8 @@ def summary(left: Catalogue, matches: Mapping[str, Matches], settings: MatchSett
             epoch: float | None) -> str:
     """Return what was matched, how often, how often by chance, and what to know about it."""
     when = "positions as they are (no epoch)" if epoch is None else f"epoch {epoch:.3f}"
-    lines = [f"{left.source}: {len(left)} sources, {when}, radius {settings.radius:g} arcsec", ""]
+    lines = [f"{left.source}: {counted(len(left), 'source')}, {when}, "
+             f"radius {settings.radius:g} arcsec", ""]
     width = max([len("catalogue"), *map(len, matches)])
     lines.append(f"{'catalogue':{width}}  {'sources':>8}  {'pairs':>8}  {'matched':>8}  "
                  f"{'by chance':>9}")

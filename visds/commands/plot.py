@@ -25,7 +25,7 @@ from visds.dynspec.flag_region import (
     flag_regions,
     usable_cells,
 )
-from visds.dynspec.plots.draw import draw_products
+from visds.dynspec.plots.draw import draw_products, integrations_in_column
 from visds.dynspec.plots.marks import times_outside
 from visds.dynspec.plots.settings import PlotSettings
 
@@ -100,6 +100,10 @@ def _body(argv: Sequence[str] | None) -> int:
     folder = Path(arguments.pictures) if arguments.pictures else product.parent / "plots"
     for path in draw_products(spectrum, _detections(product.parent), settings["plot"], folder):
         print(path)
+    has_columns = len(spectrum.frequency) > 1 and settings["plot"].plots != ("lightcurve",)
+    column = integrations_in_column(spectrum, settings["plot"])
+    if has_columns and column > 1:
+        _say(f"pictures are in columns of {column} integrations, as wide as a pixel")
     if _is_of_a_run(product.parent) and not (product.parent / "provenance.json").exists():
         _say(f"warning: the run in {product.parent} was not finished")
     return ExitCode.OK
@@ -168,10 +172,11 @@ def select(spectrum: DynamicSpectrum,
     if not usable_cells(spectrum).any():
         lines.append("warning: there is no unflagged data to draw")
     if settings.time_bin is not None:
-        integration = spectrum.integration
+        time, integration = spectrum.time, spectrum.integration
         spectrum = spectrum.sum_times(binning.time_groups(
-            spectrum.time, integration, spectrum.scan, settings.time_bin))
-        lines.append(binning.time_bin_text(settings.time_bin, integration, spectrum.integration))
+            time, integration, spectrum.scan, settings.time_bin))
+        lines.append(binning.time_bin_text(settings.time_bin, time, integration,
+                                           spectrum.integration))
     if settings.channel_bin is not None:
         width = spectrum.channel_width
         spectrum = spectrum.sum_channels(binning.channel_groups(

@@ -9,6 +9,8 @@ from visds.core.quantities import Bin
 
 _GAP = 5.0
 """A gap in time: so many times the usual step from integration to integration."""
+_SPARSE = 10.0
+"""Integrations spaced so many times wider than they are long, or less, are spaced regularly."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,18 @@ def channel_groups(frequency: np.ndarray, channel_width: np.ndarray, bin: Bin) -
     return _groups(first, place)
 
 
-def time_bin_text(bin: Bin, integration: np.ndarray, made: np.ndarray | None = None) -> str:
+def time_bin_text(bin: Bin, time: np.ndarray, integration: np.ndarray,
+                  made: np.ndarray | None = None) -> str:
     """Return in a line what a bin of integrations is; see `channel_bin_text`.
 
-    `integration` and `made` in s.
+    `time` in d, `integration` and `made` in s. Where integrations are spaced regularly wider than
+    they are long, that is said, and a bin is as long as the time that it spans.
     """
-    return _bin_text("time", "integration", bin, integration, made, ("s", 1.0))
+    step = np.diff(time) * 86400
+    # What runs back is another window or scan; so much wider is a gap, not the spacing.
+    step = step[(step > 0) & (step <= _SPARSE * np.median(integration))]
+    return _bin_text("time", "integration", bin, integration, made, ("s", 1.0),
+                     float(np.median(step)) if len(step) else 0.0)
 
 
 def channel_bin_text(bin: Bin, channel_width: np.ndarray, made: np.ndarray | None = None) -> str:
@@ -85,19 +93,24 @@ def channel_bin_text(bin: Bin, channel_width: np.ndarray, made: np.ndarray | Non
 
 
 def _bin_text(axis: str, sample: str, bin: Bin, widths: np.ndarray, made: np.ndarray | None,
-              unit: tuple[str, float]) -> str:
+              unit: tuple[str, float], spacing: float = 0.0) -> str:
     def measure(width: float) -> str:
         return f"{width / unit[1]:.4g} {unit[0]}"
 
     one = float(np.median(widths))
-    count = bin.count or bin.width / one
-    asked = count * one
+    # Recorded lengths and spacings differ a little.
+    is_spaced = spacing > 1.1 * one
+    step = spacing if is_spaced else one
+    count = bin.count or bin.width / step
+    asked = count * step
     samples = f"{counted(count, sample)} of {measure(one)}"
+    if is_spaced:
+        samples += f" every {measure(step)}"
     line = (f"{axis} bins of {samples} ({measure(asked)})" if bin.count
             else f"{axis} bins of {measure(asked)} ({samples})")
     if count < 1:
         return f"{line}: nothing is averaged"
-    most = asked if made is None else float(np.median(made))
+    most = asked if made is None else float(np.median(made)) * step / one
     # A bin holds whole samples, and the last of a scan or a window what remains.
     return f"{line}, most of {measure(most)}" if abs(most - asked) > 0.01 * asked else line
 

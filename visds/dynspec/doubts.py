@@ -5,6 +5,7 @@ import math
 import numpy as np
 from astropy.table import Table
 
+from visds.core.plural import counted
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.imaginary_part import ImaginaryPart
 
@@ -50,9 +51,10 @@ def _about_detections(spectrum: DynamicSpectrum, detections: Table) -> list[str]
     flipped = detections.meta.get("largest_snr_sign_flipped", math.nan)
     weak = detections["snr"] < flipped
     if np.any(weak):
-        lines.append(f"{int(np.sum(weak))} of {len(detections)} detections are weaker than what "
-                     f"the data show with their sign flipped (S/N {flipped:.1f}): do not trust "
-                     "their false-alarm probability")
+        lines.append(f"{int(np.sum(weak))} of {counted(len(detections), 'detection')} "
+                     f"{'is' if np.sum(weak) == 1 else 'are'} weaker than what the data show with "
+                     f"their sign flipped (S/N {flipped:.1f}): do not trust the false-alarm "
+                     "probability")
     for row in detections:
         covered = [int(scan) for scan in np.unique(spectrum.scan)
                    if _is_covered(spectrum, scan, row["start"], row["stop"])]

@@ -41,16 +41,22 @@ class ImaginaryPart:
     def verdict(self) -> str:
         """What is wrong, in words; empty if nothing is, or nothing is left to see it."""
         low, high = self.limits
+        found = []
         if abs(self.offset) > max(_OFFSET, _SIGNIFICANT * self.offset_error):
-            return (f"is {self.offset:+.2f} sigma off zero on average over scan {self.scan}: "
-                    "calibration errors, or sources away from the target")
+            found.append(f"is {self.offset:+.2f} sigma off zero on average over scan {self.scan}: "
+                         "calibration errors, or sources away from the target")
         if self.scatter > high:
-            return (f"scatters by {self.scatter:.2f} sigma about zero instead of 1: calibration "
-                    "errors, interference or sources left in the field")
+            found.append(f"scatters by {self.scatter:.2f} sigma about zero instead of 1: "
+                         "calibration errors, interference or sources left in the field")
         if self.scatter < low:
-            return (f"scatters by {self.scatter:.2f} sigma about zero instead of 1: the errors are "
-                    "overestimated, as for a source that is resolved")
-        return ""
+            found.append(f"scatters by {self.scatter:.2f} sigma about zero instead of 1: the "
+                         "errors are overestimated, as for a source that is resolved")
+        return "; it ".join(found)
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether nothing is wrong, not even by little: no mean of a scan is five errors off."""
+        return not self.verdict and not abs(self.offset) > _SIGNIFICANT * self.offset_error
 
 
 def imaginary_parts(spectrum: DynamicSpectrum) -> dict[str, ImaginaryPart]:

@@ -266,8 +266,10 @@ def _health(health: Mapping[str, ImaginaryPart]) -> str:
             words = "no unflagged data"
         elif part.verdict:
             words = f'<span class="bad">{_escape(part.verdict)}</span>'
-        else:
+        elif part.is_noise:
             words = "as expected of noise"
+        else:
+            words = "off zero, if by little beside the noise of a cell: not all is noise"
         low, high = part.limits
         numbers = (f"{part.scatter:.3f}", f"{max(low, 0):.2f} to {high:.2f}",
                    f"{part.offset:+.2f} ± {part.offset_error:.2f} (scan {part.scan})",
@@ -279,8 +281,9 @@ def _health(health: Mapping[str, ImaginaryPart]) -> str:
                   "source in the target direction: in units of sigma its scatter about zero is 1, "
                   "and its mean over any scan is zero, if all is well. The scatter is 1.4826 times "
                   "the median modulus, which a few bad cells or scans do not change; the mean of a "
-                  "scan tells those. How far the scatter of noise may be from 1 depends on the "
-                  "number of cells.")
+                  "scan tells those. A scatter from 0.8 to 1.25 passes, and one beyond by three of "
+                  "its errors; so does a mean up to half a sigma of a cell, or five of its own "
+                  "errors.")
             + '<div class="wide"><table>\n<thead><tr><th>polarization</th>'
               '<th class="number">scatter / sigma (from the median)</th>'
               '<th class="number">passes</th>'

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 import numpy as np
+import scipy
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, ListedColormap, Normalize
@@ -20,9 +21,15 @@ def rebin_times(spectrum: DynamicSpectrum, time_axis: TimeAxis, *, width: float,
 
     `width` of the picture in inches, `resolution` in pixels per inch.
     """
-    seconds = time_axis.length / (width * resolution)
-    times = int(np.ceil(seconds / np.median(cell_widths(spectrum)) - 0.01))
+    times = column_length(spectrum, time_axis, width=width, resolution=resolution)
     return spectrum.rebin(time=times) if times > 1 else spectrum
+
+
+def column_length(spectrum: DynamicSpectrum, time_axis: TimeAxis, *, width: float,
+                  resolution: int) -> int:
+    """Return how many integrations `rebin_times` sums to a column of the picture."""
+    seconds = time_axis.length / (width * resolution)
+    return max(1, int(np.ceil(seconds / np.median(cell_widths(spectrum)) - 0.01)))
 
 
 def rebin_channels(spectrum: DynamicSpectrum, *, length: float, height: float,
@@ -65,14 +72,19 @@ def frequency_edges(spectrum: DynamicSpectrum) -> Edges:
 
 def draw_cells(axes: Axes, x: Edges, y: Edges, values: np.ndarray, *, colour_map: Colormap,
                norm: Normalize, interpolation: str = "none") -> ScalarMappable:
-    """Draw values (T,F) between the edges `x` (T) and `y` (F); NaN and gaps stay empty."""
+    """Draw values (T,F) between the edges `x` (T) and `y` (F); gaps stay empty.
+
+    NaN stays empty too, but where there is interpolation: that goes among cells with a value, runs
+    on into those without, and the caller has to shade these.
+    """
     transparent = colour_map.with_extremes(bad=(0, 0, 0, 0))
     if interpolation == "none":
         return _paint(axes, x, y, values, transparent, norm)
     for columns in _even_blocks(*x):
         for rows in _even_blocks(*y):
-            axes.imshow(values[columns, rows].T, cmap=transparent, norm=norm, aspect="auto",
-                        origin="lower", interpolation=interpolation, rasterized=True, zorder=1,
+            axes.imshow(_filled(values[columns, rows]).T, cmap=transparent, norm=norm,
+                        aspect="auto", origin="lower", interpolation=interpolation,
+                        rasterized=True, zorder=1,
                         extent=(x[0][columns][0], x[1][columns][-1], y[0][rows][0],
                                 y[1][rows][-1]))
     return ScalarMappable(norm, transparent)
@@ -97,6 +109,16 @@ def _paint(axes: Axes, x: Edges, y: Edges, values: np.ndarray, colour_map: Color
                         norm=norm, zorder=1)
     axes.add_image(image)
     return image
+
+
+def _filled(values: np.ndarray) -> np.ndarray:
+    """Return values (T,F) with the nearest of them in place of every NaN; all NaN stays so."""
+    missing = np.isnan(values)
+    if missing.all() or not missing.any():
+        return values
+    nearest = scipy.ndimage.distance_transform_edt(missing, return_distances=False,
+                                                   return_indices=True)
+    return values[tuple(nearest)]
 
 
 def _closed(low: np.ndarray, high: np.ndarray) -> Edges:

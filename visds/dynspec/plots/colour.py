@@ -7,6 +7,7 @@ from matplotlib import colors
 from visds.dynspec.plots.quantity import Quantity
 
 FLAGGED = "#8c8c8c"
+MASKED = "#666666"
 NOT_GIVEN = "#bdbdbd"
 UNSIGNED_MAP = "viridis"
 SIGNED_MAP = "RdBu_r"

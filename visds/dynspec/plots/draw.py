@@ -14,6 +14,7 @@ from visds.core.errors import SettingsError
 from visds.core.files import make_folder
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.light_curve import LightCurve
+from visds.dynspec.plots.cells import column_length
 from visds.dynspec.plots.curve_band import CurveBand
 from visds.dynspec.plots.dynamic_spectrum import draw_dynamic_spectrum
 from visds.dynspec.plots.figure import (
@@ -26,6 +27,7 @@ from visds.dynspec.plots.figure import (
     save_figure,
     stacked_panels,
 )
+from visds.dynspec.plots.frequency_axis import frequency_unit
 from visds.dynspec.plots.light_curve import draw_light_curve, draw_single_integration, has_bar
 from visds.dynspec.plots.marks import extra_lines, label_times
 from visds.dynspec.plots.pictured import Pictured, overview_pictures, time_axis
@@ -103,6 +105,13 @@ def picture(spectrum: DynamicSpectrum, plots: Sequence[str], settings: PlotSetti
     return Pictured.of(spectrum, shown, settings)
 
 
+def integrations_in_column(spectrum: DynamicSpectrum, settings: PlotSettings) -> int:
+    """Return how many integrations pictures of a spectrum sum, where they are finer than pixels."""
+    return column_length(spectrum, time_axis(spectrum, settings),
+                         width=inner_width(settings.picture_width, settings.points),
+                         resolution=settings.picture_resolution)
+
+
 def draw_plot(pictured: Pictured, plot: str, detections: Table | None, settings: PlotSettings,
               folder: str | os.PathLike) -> list[Path]:
     """Draw one of the plots of `picture` into a folder, which is made if it is missing.
@@ -136,7 +145,7 @@ def _figure(pictured: Pictured, plot: str, settings: PlotSettings,
 def _spectrum_figure(pictured: Pictured, drawn: Quantity, settings: PlotSettings,
                      detections: Table | None) -> Figure:
     spectrum = pictured.columns
-    height = settings.picture_height or (3.1 if settings.picture_width >= 5 else 2.5)
+    height = settings.picture_height or (2.5 if settings.is_narrow else 3.1)
     if len(pictured.band.time) == 1:
         figure, panels = _panels(settings, [1.0], height, None, has_bars=[False])
         draw_single_integration(panels[0], spectrum, drawn, settings)
@@ -144,17 +153,18 @@ def _spectrum_figure(pictured: Pictured, drawn: Quantity, settings: PlotSettings
         _write_title(figure, panels[0], _title(spectrum), settings, [])
         return figure
     axis = time_axis(pictured.band, settings)
-    figure, panels = _panels(settings, [1.0], height, axis, has_bars=[True])
+    column = integrations_in_column(pictured.band, settings)
+    figure, panels = _panels(settings, [1.0], height, axis, has_bars=[True], column_length=column)
     legend = draw_dynamic_spectrum(panels[0], spectrum, drawn, axis, settings, detections)
     panels = fit_margins(panels, settings.points)
-    label_times(panels, axis, settings)
+    label_times(panels, axis, settings, column_length=column)
     _write_title(figure, panels[0], _title(spectrum), settings, legend)
     return figure
 
 
 def _curves_figure(band: DynamicSpectrum | CurveBand, drawn: list[Quantity],
                    settings: PlotSettings, detections: Table | None, title: list[str]) -> Figure:
-    each = 1.5 if settings.picture_width >= 5 else 1.2
+    each = 1.2 if settings.is_narrow else 1.5
     height = settings.picture_height or each * (len(drawn) + 0.35)
     axis = time_axis(band, settings)
     figure, panels = _panels(settings, [1.0] * len(drawn), height, axis, has_bars=[
@@ -175,11 +185,13 @@ def _overview_figure(pictured: Pictured, settings: PlotSettings,
     curves = _curves(band, settings)
     pictures = overview_pictures(band.polarizations)
     parts = [1.5] * len(pictures) + [1.0] * len(curves)
-    size = 1.0 if settings.picture_width >= 5 else 0.8
+    size = 0.8 if settings.is_narrow else 1.0
     height = settings.picture_height or size * (sum(parts) + 0.7)
     axis = time_axis(band, settings)
-    figure, panels = _panels(settings, parts, height, axis, has_bars=[True] * len(pictures) + [
-        has_bar(one, band.polarizations, settings) for one in curves])
+    column = integrations_in_column(band, settings)
+    figure, panels = _panels(
+        settings, parts, height, axis, column_length=column, has_bars=[True] * len(pictures) + [
+            has_bar(one, band.polarizations, settings) for one in curves])
     legend = []
     for number, one in enumerate(pictures):
         legend += draw_dynamic_spectrum(panels[number], pictured.columns, one, axis, settings,
@@ -187,7 +199,7 @@ def _overview_figure(pictured: Pictured, settings: PlotSettings,
     for panel, one in zip(panels[len(pictures):], curves, strict=True):
         legend += draw_light_curve(panel, band, one, axis, settings, detections, is_top=False)
     panels = fit_margins(panels, settings.points)
-    label_times(panels, axis, settings, has_points=True)
+    label_times(panels, axis, settings, column_length=column)
     _write_title(figure, panels[0], _title(pictured.columns), settings, legend)
     return figure
 
@@ -202,10 +214,12 @@ def _curves(band: DynamicSpectrum | CurveBand, settings: PlotSettings) -> list[Q
 
 
 def _panels(settings: PlotSettings, parts: list[float], height: float,
-            axis: TimeAxis | None, *, has_bars: list[bool]) -> tuple[Figure, list[Panel]]:
+            axis: TimeAxis | None, *, has_bars: list[bool],
+            column_length: int = 1) -> tuple[Figure, list[Panel]]:
     """Return a figure of the settings' width and `height` with panels in these proportions."""
     line = settings.points * LINE
     bottom = 2.9 + (1.0 if axis is not None and axis.spans_days else 0.0)
+    bottom += 1.2 if column_length > 1 and settings.is_narrow else 0.0
     if axis is not None and settings.tick_rotation:
         bottom += extra_lines(axis, inner_width(settings.picture_width, settings.points,
                                                 has_bars=any(has_bars)), settings)
@@ -265,10 +279,11 @@ def _title(spectrum: DynamicSpectrum) -> list[str]:
 
 def _band_text(low: float, high: float) -> str:
     """Return the ends (Hz) of a band in words."""
-    low, high = low / 1e6, high / 1e6
+    unit, scale = frequency_unit(high)
+    low, high = low / scale, high / scale
     # Five digits, and as many as tell both ends to a hundredth of the band.
     decimals = max(0, 4 - int(math.log10(high)), 2 - math.floor(math.log10(high - low)))
-    return f"{_trimmed(low, decimals)}–{_trimmed(high, decimals)} MHz"
+    return f"{_trimmed(low, decimals)}–{_trimmed(high, decimals)} {unit}"
 
 
 def _trimmed(value: float, decimals: int) -> str:
@@ -278,4 +293,4 @@ def _trimmed(value: float, decimals: int) -> str:
 
 
 __all__ = ["PlotSettings", "available_plots", "curve_figure", "draw_plot", "draw_products",
-           "picture", "plot_figure", "plot_settings"]
+           "integrations_in_column", "picture", "plot_figure", "plot_settings"]

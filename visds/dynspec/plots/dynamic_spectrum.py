@@ -18,6 +18,7 @@ from visds.dynspec.plots.cells import (
 )
 from visds.dynspec.plots.colour import (
     FLAGGED,
+    MASKED,
     NOT_GIVEN,
     colour_map,
     colour_norm,
@@ -47,8 +48,8 @@ def draw_dynamic_spectrum(panel: Panel, spectrum: DynamicSpectrum, quantity: Qua
                           detections: Table | None = None, *, is_top: bool = True) -> list[Patch]:
     """Draw one quantity of a spectrum; return what a legend has to explain.
 
-    Large spectra are summed to the pixels first. Flagged cells, and those that a mask of the
-    settings hides, are grey; a fraction is lighter grey where I < 5 sigma; gaps stay blank.
+    Large spectra are summed to the pixels first. Flagged cells are grey, those that a mask of the
+    settings hides darker, and those of a fraction where I < 5 sigma lighter; gaps stay blank.
 
     Raises
     ------
@@ -57,16 +58,23 @@ def draw_dynamic_spectrum(panel: Panel, spectrum: DynamicSpectrum, quantity: Qua
     """
     axes = panel.axes
     check_held(quantity.name, quantity.polarization, spectrum)
-    spectrum, legend = _masked(spectrum, quantity, settings)
-    spectrum = spectrum.select_polarizations(quantity.needed)
     resolution = settings.picture_resolution
-    spectrum = rebin_times(spectrum, time_axis, width=panel.width, resolution=resolution)
     frequency_axis = FrequencyAxis(spectrum, compress=settings.frequency_gaps == "compressed")
-    spectrum = rebin_channels(spectrum, length=frequency_axis.length, height=panel.height,
-                              resolution=resolution)
-    spectrum = spectrum.select_times(np.argsort(spectrum.time, kind="stable"))
-    values = quantity.values(spectrum)
+
+    def summed(samples: DynamicSpectrum) -> DynamicSpectrum:
+        cells = samples.select_polarizations(quantity.needed)
+        cells = rebin_times(cells, time_axis, width=panel.width, resolution=resolution)
+        cells = rebin_channels(cells, length=frequency_axis.length, height=panel.height,
+                               resolution=resolution)
+        return cells.select_times(np.argsort(cells.time, kind="stable"))
+
+    hidden, mask = _mask(spectrum, quantity, settings)
+    samples, spectrum = spectrum, summed(spectrum)
     flagged = flagged_cells(quantity, spectrum)
+    if hidden.any():
+        spectrum = summed(samples.flag_cells(hidden))
+    values = quantity.values(spectrum)
+    masked = flagged_cells(quantity, spectrum) & ~flagged
     base = unit_of(quantity, spectrum, settings)
     limits = _limits(quantity, values * base.factor, base, settings)
     unit = base.scaled(max(map(abs, limits)), settings.flux_unit)
@@ -80,11 +88,14 @@ def draw_dynamic_spectrum(panel: Panel, spectrum: DynamicSpectrum, quantity: Qua
     y = tuple(frequency_axis.place(edges) for edges in frequency_edges(spectrum))
     cells = draw_cells(axes, x, y, values, colour_map=colour_map(quantity, settings.colour_map),
                        norm=norm, interpolation=settings.interpolation)
-    shades = {}
+    shades, legend = {}, []
     if flagged.any():
         shades[FLAGGED] = flagged
-        legend = [Patch(facecolor=FLAGGED, label="flagged"), *legend]
-    faint = np.isnan(values) & ~flagged
+        legend.append(Patch(facecolor=FLAGGED, label="flagged"))
+    if hidden.any():
+        shades[MASKED] = masked
+        legend.append(Patch(facecolor=MASKED, label=f"masked: {mask}"))
+    faint = np.isnan(values) & ~flagged & ~masked
     if quantity.kind == "fraction" and faint.any():
         shades[NOT_GIVEN] = faint
         legend.append(faint_patch())
@@ -99,7 +110,7 @@ def draw_dynamic_spectrum(panel: Panel, spectrum: DynamicSpectrum, quantity: Qua
     if np.isfinite(values).any():
         _draw_bar(panel, cells, quantity, values, unit, settings)
     else:
-        leave_empty(panel.bar)
+        leave_empty(panel.bar, quantity.label)
     mark_gaps(axes, time_axis, is_picture=True)
     mark_missing(axes, time_axis, x)
     mark_frequency_gaps(axes, frequency_axis)
@@ -179,9 +190,9 @@ def _noise(quantity: Quantity, spectrum: DynamicSpectrum, unit: Unit) -> float:
     return float(np.median(errors)) if len(errors) else 0.0
 
 
-def _masked(spectrum: DynamicSpectrum, quantity: Quantity,
-            settings: PlotSettings) -> tuple[DynamicSpectrum, list[Patch]]:
-    """Flag, for this picture only, the cells that the settings' masks hide."""
+def _mask(spectrum: DynamicSpectrum, quantity: Quantity,
+          settings: PlotSettings) -> tuple[np.ndarray, str]:
+    """Return the samples (T,F; bool) that the settings' masks hide in this picture, and why."""
     hidden = np.zeros(spectrum.flags.shape[:2], bool)
     words = []
     if settings.expected_sign and quantity.polarization == "V" and quantity.kind in (
@@ -195,7 +206,4 @@ def _masked(spectrum: DynamicSpectrum, quantity: Quantity,
         limit = unit.convert(level, "--mask-above")
         hidden |= np.abs(quantity.values(spectrum) * unit.factor) > limit
         words.append(f"|{quantity.name}| > {limit:.4g} {unit.label}")
-    if not hidden.any():
-        return spectrum, []
-    return spectrum.flag_cells(hidden), [
-        Patch(facecolor=FLAGGED, label=f"masked: {', '.join(words)}")]
+    return hidden, ", ".join(words)

@@ -140,10 +140,13 @@ def write_in(panel: Panel, words: str, points: float) -> None:
                         bbox={"facecolor": "white", "linewidth": 0, "pad": 0.5})
 
 
-def leave_empty(bar: Axes) -> None:
-    """Leave the place of a colour bar empty: there is no value that a colour could stand for."""
+def leave_empty(bar: Axes, label: str) -> None:
+    """Leave but its label in the place of a colour bar: a colour could stand for no value."""
     bar.set_yticks([])
-    bar.set_axis_off()
+    bar.set_xticks([])
+    bar.patch.set_visible(False)
+    bar.spines[:].set_visible(False)
+    bar.set_ylabel(label)
 
 
 def _side_margins(label_size: float, has_bars: bool) -> tuple[float, float]:

@@ -36,9 +36,8 @@ class FrequencyAxis:
     """
 
     def __init__(self, spectrum: DynamicSpectrum, *, compress: bool = True):
-        self.unit, self.scale = (("GHz", 1e9) if spectrum.frequency[-1] >= 3e9
-                                 else ("MHz", 1e6))
         low, high = frequency_edges(spectrum)
+        self.unit, self.scale = frequency_unit(high[-1])
         ends = np.flatnonzero(low[1:] > high[:-1])
         starts = low[np.append(0, ends + 1)]
         stops = high[np.append(ends, len(high) - 1)]
@@ -96,3 +95,8 @@ class FrequencyAxis:
         digits = decimals(min(step for _, step in ticks) / self.scale)
         return ([float(self.place(value)) for value, _ in ticks],
                 [f"{value / self.scale:.{digits}f}" for value, _ in ticks])
+
+
+def frequency_unit(high: float) -> tuple[str, float]:
+    """Return the unit for a band up to `high` (Hz), MHz or GHz, and what it is in Hz."""
+    return ("GHz", 1e9) if high >= 3e9 else ("MHz", 1e6)

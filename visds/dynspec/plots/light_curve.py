@@ -8,7 +8,6 @@ from astropy.table import Table
 from matplotlib.colors import Normalize
 from matplotlib.patches import Patch
 
-from visds.core.errors import SettingsError
 from visds.core.quantities import Bin
 from visds.dynspec import binning
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
@@ -25,7 +24,7 @@ from visds.dynspec.plots.marks import (
     mark_times,
     span_detections,
 )
-from visds.dynspec.plots.quantity import Quantity, Unit
+from visds.dynspec.plots.quantity import Quantity, Unit, asked_range
 from visds.dynspec.plots.settings import PlotSettings
 from visds.dynspec.plots.time_axis import DAY, TimeAxis, cell_widths, run_ends
 
@@ -71,12 +70,13 @@ def _draw_curve(panel: Panel, band: DynamicSpectrum, quantity: Quantity, time_ax
                 settings: PlotSettings, *, numbered: bool) -> bool:
     """Draw the points and the vertical axis; return whether some are grey for their faint I."""
     base = unit_of(quantity, band, settings)
-    wide = _curve_bin(quantity, band, panel.width, settings.curve_bin)
+    bin = _curve_bin(quantity, band, panel.width, settings.curve_bin)
+    wide = _wide_groups(band, bin)
     fine, extent = band, [_extent(quantity, band, base)]
     words = ""
     if wide is not None:
         band = band.sum_times(wide)
-        words = (f"{duration_text(float(np.median(band.integration)))} bins "
+        words = (f"{duration_text(_bin_length(fine, bin, wide))} bins "
                  f"(dots: {duration_text(float(np.median(fine.integration)))})")
         extent.append(_extent(quantity, band, base))
     unit = _finish(panel, quantity, base, np.concatenate(extent), words, settings,
@@ -131,7 +131,7 @@ def _say_empty(panel: Panel, quantity: Quantity, spectrum: DynamicSpectrum,
     panel.axes.set_yticks([])
     panel.axes.set_ylabel(quantity.label)
     if panel.bar is not None:
-        leave_empty(panel.bar)
+        leave_empty(panel.bar, Quantity("fraction", "V").label)
     words = ("no unflagged data" if flagged_cells(quantity, spectrum).all()
              else "I < 5σ throughout")
     write_in(panel, words, settings.points)
@@ -147,14 +147,13 @@ def errors_of(quantity: Quantity, spectrum: DynamicSpectrum) -> np.ndarray | Non
 
 
 def _curve_bin(quantity: Quantity, band: DynamicSpectrum, inches: float,
-               asked: Any) -> binning.Groups | None:
-    """Return the groups of integrations that a readable light curve has, None for all."""
+               asked: Any) -> Bin | None:
+    """Return the bins of integrations that a readable light curve has, None for no bins."""
+    if isinstance(asked, Bin):
+        return asked
     if asked == "none":
         return None
-    if isinstance(asked, Bin):
-        groups = binning.time_groups(band.time, band.integration, band.scan, asked)
-        return groups if len(groups.start) < len(band.time) else None
-    integration = float(np.median(band.integration))
+    integration = float(np.median(cell_widths(band)))
     readable = _nice_count(int(np.ceil(len(band.time) / (inches * POINTS_PER_INCH))), integration)
     values, errors = quantity.values(band)[:, 0], errors_of(quantity, band)
     count = readable
@@ -168,14 +167,31 @@ def _curve_bin(quantity: Quantity, band: DynamicSpectrum, inches: float,
             wanted = min(int(np.ceil((5 / typical) ** 2)), len(band.time) // 24)
             while wanted > readable:
                 count = _nice_count(wanted, integration)
-                groups = binning.time_groups(band.time, band.integration, band.scan,
-                                             Bin(count=count))
-                if not _hides_structure(groups, values, errors):
+                if not _hides_structure(_groups(band, Bin(count=count)), values, errors):
                     break
                 wanted, count = wanted // 2, readable
-    if count <= 1:
-        return None
-    return binning.time_groups(band.time, band.integration, band.scan, Bin(count=count))
+    return Bin(count=count) if count > 1 else None
+
+
+def _groups(band: DynamicSpectrum, bin: Bin) -> binning.Groups:
+    return binning.time_groups(band.time, band.integration, band.scan, bin)
+
+
+def _wide_groups(band: DynamicSpectrum, bin: Bin | None) -> binning.Groups | None:
+    """Return the groups of integrations that the bins hold, None where each holds but one."""
+    groups = None if bin is None else _groups(band, bin)
+    return groups if groups is not None and len(groups.start) < len(band.time) else None
+
+
+def _bin_length(band: DynamicSpectrum, bin: Bin, groups: binning.Groups) -> float:
+    """Return the length of bins in s: what was asked for, or that of the longest if shorter.
+
+    The last bin of a scan, of what remains, does not count; dead time within a scan does.
+    """
+    widths = cell_widths(band)
+    # Widths from spacings are good to a microsecond or two.
+    longest = round(float(groups.sum(widths, 0).max()), 4)
+    return min(bin.width or bin.count * float(np.median(widths)), longest)
 
 
 def _nice_count(count: int, integration: float) -> int:
@@ -235,7 +251,7 @@ def _draw_points(panel: Panel, quantity: Quantity, band: DynamicSpectrum, time_a
         bar.set_label(f"{fraction.label} (%)")
         bar.outline.set_linewidth(0.6)
     else:
-        leave_empty(panel.bar)
+        leave_empty(panel.bar, fraction.label)
     return bool((np.isnan(percent) & np.isfinite(values)).any())
 
 
@@ -268,22 +284,6 @@ def _extent(quantity: Quantity, spectrum: DynamicSpectrum, unit: Unit) -> np.nda
     return np.concatenate([values - errors, values + errors])
 
 
-def _asked_range(quantity: Quantity, unit: Unit,
-                 settings: PlotSettings) -> tuple[float, float] | None:
-    """Return the ends of the vertical axis that the settings give to a quantity, if any."""
-    if quantity.kind != "flux":
-        return None
-    levels = [level for level in settings.flux_range if level.name == quantity.name] \
-        or [level for level in settings.flux_range if level.name is None]
-    if not levels:
-        return None
-    ends = [unit.convert(level, "--flux-range") for level in levels]
-    if len(ends) != 2 or ends[0] >= ends[1]:
-        raise SettingsError(f"--flux-range needs a lower and an upper end for {quantity.name}, "
-                            f"e.g. 2.4Jy 2.6Jy or I=2.4Jy I=2.6Jy")
-    return ends[0], ends[1]
-
-
 def _finish(panel: Panel, quantity: Quantity, base: Unit, extent: np.ndarray, words: str,
             settings: PlotSettings, *, numbered: bool = False) -> Unit:
     """Set the vertical axis, draw zero and the marked fluxes, and write the label.
@@ -305,7 +305,7 @@ def _finish(panel: Panel, quantity: Quantity, base: Unit, extent: np.ndarray, wo
     below, above = 0.06 * size + numbered * room, 0.06 * size + bool(words) * room
     is_inverted = settings.invert_v and quantity.polarization == "V"
     ends = (high + below, low - above) if is_inverted else (low - below, high + above)
-    asked = _asked_range(quantity, base, settings)
+    asked = asked_range(quantity, base, settings.flux_range)
     if asked is not None:
         ends = asked[::-1] if is_inverted else asked
     unit = base.scaled(max(map(abs, ends)), settings.flux_unit)

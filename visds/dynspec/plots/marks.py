@@ -35,13 +35,16 @@ POINT_MARGIN = 3.0
 
 
 def label_times(panels: Sequence[Panel], time_axis: TimeAxis, settings: PlotSettings, *,
-                has_points: bool = False) -> None:
+                has_points: bool = False, column_length: int = 1) -> None:
     """Set range and ticks of panels above each other, and label the lowest one's time axis.
 
-    Points at its ends get a small margin.
+    Points at its ends get a small margin. The label says where columns of a picture hold more than
+    one integration.
     """
     panel = panels[-1]
-    ticks = _time_ticks(time_axis, panel.width, settings)
+    width = panel.axes.figure.get_size_inches()[0]
+    ticks = _time_ticks(time_axis, panel.width, settings,
+                        beyond_inches=width * (1 - panel.axes.get_position().x1))
     margin = 0.0
     if has_points:
         ends = time_axis.end_cells
@@ -49,7 +52,11 @@ def label_times(panels: Sequence[Panel], time_axis: TimeAxis, settings: PlotSett
     panel.axes.set_xlim(-margin, time_axis.length + margin)
     panel.axes.set_xticks(time_axis.place([tick.time for tick in ticks]),
                           [tick.label for tick in ticks], rotation=settings.tick_rotation)
-    panel.axes.set_xlabel(time_axis.label)
+    label = time_axis.label
+    if column_length > 1:
+        columns = f"columns of {column_length} integrations"
+        label += f"\n{columns}" if settings.is_narrow else f", {columns}"
+    panel.axes.set_xlabel(label)
     minor = time_axis.place(time_axis.minor_times(ticks))
     style = matplotlib.rcParams
     for one in panels:
@@ -72,10 +79,12 @@ def extra_lines(time_axis: TimeAxis, width: float, settings: PlotSettings) -> fl
                      + len(label) * (np.cos(angle) - 1) for label in labels))
 
 
-def _time_ticks(time_axis: TimeAxis, width: float, settings: PlotSettings) -> list[Tick]:
+def _time_ticks(time_axis: TimeAxis, width: float, settings: PlotSettings, *,
+                beyond_inches: float = np.inf) -> list[Tick]:
     """Return the labelled ticks of a time axis of `width` in inches."""
     letters = 5 if time_axis.length > SECONDS_BELOW else 8
-    return time_axis.ticks(width, LETTER * letters * settings.points / 72)
+    return time_axis.ticks(width, LETTER * letters * settings.points / 72,
+                           beyond_inches=beyond_inches)
 
 
 def mark_gaps(axes: Axes, time_axis: TimeAxis, *, is_picture: bool) -> None:

@@ -14,6 +14,7 @@ from visds.dynspec.plots.levels import Level
 
 if TYPE_CHECKING:  # reading the options needs no sums, nor what compiles them
     from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+    from visds.dynspec.plots.settings import PlotSettings
 
 HANDS = ("RR", "LL", "XX", "YY")
 SYNTAX = "I, Q, U, V, RR, LL, XX, YY, V/I, imaginary:V, sigma:V or snr:V"
@@ -113,13 +114,6 @@ def quantity(text: str) -> Quantity:
     raise SettingsError(f"'{text}' is not a quantity, which is {SYNTAX}")
 
 
-def check_plot(name: str, held: Sequence[str]) -> None:
-    """Raise SettingsError if a plot needs a polarization that will not be there."""
-    if name not in ("lightcurve", "overview") and quantity(name).polarization not in held:
-        raise SettingsError(f"--plots: '{name}' needs {quantity(name).polarization}; there will be "
-                            f"{', '.join(held)}")
-
-
 def check_held(name: str, polarization: str, spectrum: "DynamicSpectrum") -> None:
     """Raise SettingsError if a spectrum does not hold a polarization that `name` needs."""
     held = list(spectrum.polarizations)
@@ -128,6 +122,31 @@ def check_held(name: str, polarization: str, spectrum: "DynamicSpectrum") -> Non
     if polarization not in held:
         raise SettingsError(f"'{name}' needs {polarization}, which is not in this spectrum (it "
                             f"holds {', '.join(held)})")
+
+
+def check_pictures(settings: "PlotSettings", polarizations: Sequence[str],
+                   parallel_hands: Sequence[str]) -> None:
+    """Raise SettingsError for what pictures of these polarizations could not be drawn with.
+
+    Known before there are any data: polarizations that will not be there, flux densities in units
+    or of ends that do not fit.
+    """
+    held = (*polarizations, *parallel_hands)
+    for option, names in (("--plots", settings.plots), ("--curves", settings.curves)):
+        for name in names or ():
+            if name not in ("lightcurve", "overview") and quantity(name).polarization not in held:
+                raise SettingsError(f"{option}: '{name}' needs {quantity(name).polarization}; "
+                                    f"there will be {', '.join(held)}")
+    plots = settings.plots or ("lightcurve",)
+    if not any(name in ("lightcurve", "overview") or quantity(name).is_flux for name in plots):
+        return
+    for curve in map(quantity, settings.curves or polarizations[:1]):
+        unit = base_unit(curve, flux_unit=settings.flux_unit, frequency=1e9,
+                         radius_solar=settings.stellar_radius,
+                         distance_pc=settings.stellar_distance)
+        asked_range(curve, unit, settings.flux_range)
+        for level in settings.mark_flux:
+            unit.convert(level, "--mark-flux")
 
 
 @dataclass(frozen=True)
@@ -200,3 +219,25 @@ def base_unit(quantity: Quantity, *, flux_unit: str, frequency: np.ndarray | flo
                             "and --stellar-distance")
     return Unit("K", brightness_temperature(1.0, frequency, radius_solar=radius_solar,
                                             distance_pc=distance_pc), "K")
+
+
+def asked_range(quantity: Quantity, unit: Unit,
+                levels: Sequence[Level]) -> tuple[float, float] | None:
+    """Return the ends of the vertical axis that `--flux-range` gives to a quantity, if any.
+
+    Raises
+    ------
+    SettingsError
+        If they are not a lower and an upper end, in a unit that fits.
+    """
+    if quantity.kind != "flux":
+        return None
+    own = [level for level in levels if level.name == quantity.name] \
+        or [level for level in levels if level.name is None]
+    if not own:
+        return None
+    ends = [unit.convert(level, "--flux-range") for level in own]
+    if len(ends) != 2 or ends[0] >= ends[1]:
+        raise SettingsError(f"--flux-range needs a lower and an upper end for {quantity.name}, in "
+                            "this order, e.g. 2.4Jy 2.6Jy or I=2.4Jy I=2.6Jy")
+    return ends[0], ends[1]

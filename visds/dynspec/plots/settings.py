@@ -186,8 +186,10 @@ class PlotSettings:
         None, "polarizations of the light curve (default: I and V, as far as the data hold them)",
         parse=_curve, many=True, metavar="POL")
     curve_bin: Any = setting(
-        "auto", "bin of the light curve: auto (wider where the S/N is poor), none, or a "
-        "width such as 30s", parse=_curve_bin, metavar="BIN")
+        "auto", "bin of the light curve: auto (where there are more than 40 points an inch of the "
+        "picture, or the S/N of points is below 3 and no flare would be smeared), none, or a "
+        "width such as 30s; a bin holds whole integrations, those centred in it",
+        parse=_curve_bin, metavar="BIN")
     flux_range: tuple[Level, ...] = setting(
         None, "lower and upper end of the flux axis of light curves, e.g. 2.4Jy 2.6Jy (all "
         "curves) or V=-3mJy V=3mJy (default: from the data)", parse=_level, many=True,
@@ -206,7 +208,12 @@ class PlotSettings:
     @property
     def points(self) -> float:
         """Size of the letters in points."""
-        return self.label_size or (8.0 if self.picture_width >= 5 else 7.0)
+        return self.label_size or (7.0 if self.is_narrow else 8.0)
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether the picture is narrower than 5 inches, as the single column of a journal is."""
+        return self.picture_width < 5
 
 
 def plot_settings(**written: Any) -> PlotSettings:

@@ -1,7 +1,7 @@
 """The time axis: where a time lies on the paper, gaps to scale or shortened, honest labels."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ STEPS = np.array([1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10
 UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": DAY}
 BREAK = 0.025  # width of a shortened gap as a fraction of the time that holds data
 SECONDS_BELOW = 600.0  # s: shorter axes have labels with seconds
+WORTH_SECONDS = 1.25  # times as many labelled panels make seconds worth it on longer ones
 LONG_GAP = 3.01  # times the usual spacing: a run ends there; rounded times may make 3 a bit more
 SPARSE = 10.0  # times the integration: samples spaced wider do not stand for the time between
 
@@ -110,7 +111,8 @@ class TimeAxis:
             return f"Time since {date_text(self.start)} {_clock(self.start, 1.0)} UTC ({self.unit})"
         frame = "UTC" if self.kind == "ut" else "TDB at the barycentre"
         if self.spans_days:
-            return f"Time ({frame})"
+            years = dict.fromkeys(date_text(day)[:4] for day in (self.start, self.stop - 1e-9))
+            return f"Time in {'–'.join(years)} ({frame})"
         return f"Time on {date_text(self.start)} ({frame})"
 
     @property
@@ -118,13 +120,16 @@ class TimeAxis:
         """Whether the labels need dates."""
         return self.kind != "elapsed" and np.floor(self.stop - 1e-9) > self._day
 
-    def ticks(self, inches: float, label_inches: float) -> list[Tick]:
+    def ticks(self, inches: float, label_inches: float, *,
+              beyond_inches: float = np.inf) -> list[Tick]:
         """Return the ticks for an axis of `inches` whose labels are some `label_inches` wide.
+
+        No label reaches more than `beyond_inches` beyond the end of the axis.
 
         Ticks have one step, the finest for which no two labels touch, and one format. A panel
         between shortened gaps that is too short for two of them gets two times of a finer step, or
         else its roundest time, if there is room. A long axis has labels with seconds, which need
-        half as much room again, only if more of its panels get a label then.
+        half as much room again, only if many more of its panels get a label then.
         """
         room = 1.6 * label_inches * self.length / inches
         steps = STEPS if self.kind != "elapsed" else round_steps(1e-4, 1e5) * UNITS[self.unit]
@@ -132,9 +137,13 @@ class TimeAxis:
         if self.kind != "elapsed" and self.length > SECONDS_BELOW:
             tries = [(steps[steps >= 60], room), (steps[steps >= 1], 1.5 * room)]
         panels = self._panels()
-        usual, labelled = max(
-            (choose_ticks(panels, some, each, multiples=self._multiples, place=self._within)
-             for some, each in tries), key=lambda tried: sum(map(bool, tried[1])))
+        per_inch = self.length / inches
+        chosen_ticks = [choose_ticks(
+            panels, some, each, place=self._within, multiples=self._multiples_before(
+                self.length + beyond_inches * per_inch - label_inches * per_inch / 2 * each / room))
+            for some, each in tries]
+        number = [sum(map(bool, labelled)) for _, labelled in chosen_ticks]
+        usual, labelled = chosen_ticks[-1 if number[-1] >= WORTH_SECONDS * number[0] else 0]
         chosen = [one for panel in labelled for one in panel]
         # Shorter than any step: the beginning alone.
         chosen = chosen or [(self.start, float(steps[0]))]
@@ -164,6 +173,14 @@ class TimeAxis:
         first = np.ceil((start - zero) * DAY / step - 1e-6)
         last = np.floor((stop - zero) * DAY / step + 1e-6)
         return zero + np.arange(first, last + 1) * step / DAY
+
+    def _multiples_before(self, last: float) -> Callable[[float, float, float], np.ndarray]:
+        """Return `_multiples` without the times placed beyond the coordinate `last`."""
+        def multiples(step: float, start: float, stop: float) -> np.ndarray:
+            times = self._multiples(step, start, stop)
+            places = self.place(np.clip(times, self.start, self.stop))
+            return times[places <= last]
+        return multiples
 
     def minor_times(self, ticks: Sequence[Tick]) -> np.ndarray:
         """Return times between the labelled ticks, within runs, for unlabelled ticks."""
