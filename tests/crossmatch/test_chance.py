@@ -405,3 +405,73 @@ def test_no_position_is_outside_the_footprint_of_a_few_places(epochs):
                       dec=np.repeat(0.5 * np.cos(angle), epochs))
     found = match(Catalogue(ra=[50.0, 49.0, 40.0], dec=[0.0, -0.5, 0.0]), right)
     assert (found.chance_within_radius > 0).all()
+
+
+def line(scatter_arcsec, turn_deg, rng):
+    """Return 100 sources along 2 deg of a great circle about RA 10, Dec 0, turned from the west."""
+    along = np.linspace(-1, 1, 100) * 3.6e6
+    across = rng.normal(0, 1, 100) * scatter_arcsec * 1e3
+    turn = np.radians(turn_deg)
+    return moved(np.full(100, 10.0), np.zeros(100), years=1.0,
+                 pm_ra=along * np.cos(turn) - across * np.sin(turn),
+                 pm_dec=along * np.sin(turn) + across * np.cos(turn))
+
+
+@pytest.mark.parametrize("scatter", [0.0, 1.0, 10.0, 100.0])
+def test_the_chance_along_a_line_of_sources_is_even_and_the_same_after_a_turn(scatter):
+    """A line has no area: its density is that of the disc that it crosses, or of its scatter."""
+    chance = []
+    for turn in (0.0, 90.0, 30.0):
+        sources = line(scatter, turn, np.random.default_rng(1))
+        angle = np.radians(turn)
+        left = moved(*sources, pm_ra=np.full(100, -1e3 * np.sin(angle)),
+                     pm_dec=np.full(100, 1e3 * np.cos(angle)), years=1.0)
+        found = match(Catalogue(*left), Catalogue(*sources), MatchSettings(radius=15.0))
+        chance.append(found.chance_probability[found.best])
+        assert found.separation_arcsec[found.best] == pytest.approx(np.ones(100), rel=1e-3)
+    middle = np.array(chance)[:, 25:75]
+    assert middle.max() < 3 * middle.min()
+    # Of 100 sources, the most are those in a band as wide as twice the scatter, and the fewest
+    # those in a disc as wide as the line is long.
+    assert middle.min() > 100 / 3600**2 / 2
+    if scatter < 10:
+        assert middle.max() < 100 / 3600**2 * 2
+    else:
+        assert middle.max() < np.pi * 100 / (7200 * 2 * scatter)
+    # The area is counted by places that do not turn along.
+    np.testing.assert_allclose(chance[1], chance[0], rtol=0.15)
+    np.testing.assert_allclose(chance[2], chance[0], rtol=0.15)
+
+
+def test_the_chance_at_an_edge_is_the_same_wherever_the_edge_is():
+    """Rounded positions share a meridian, also with the places that are matched."""
+    rng = np.random.default_rng(0)
+    ra = np.append(np.zeros(15), rng.uniform(0.02, 1, 85))
+    dec, places = rng.uniform(-0.5, 0.5, 100), np.linspace(-0.4, 0.4, 9)
+    chance = [match(Catalogue(ra=np.full(9, west), dec=places), Catalogue(ra=west + ra, dec=dec),
+                    MatchSettings(radius=60.0)).chance_within_radius
+              for west in (0.0, 40.123456789)]
+    # Of sources on one line rounding decides which are vertices.
+    np.testing.assert_allclose(chance[0], chance[1], rtol=0.15)
+
+
+@pytest.mark.parametrize(("length", "width", "number", "radius", "fields"), [
+    (120.0, 2.0, 100, 3.0, 40), (4.0, 0.5, 62, 60.0, 60), (4.0, 0.1, 162, 60.0, 30)])
+def test_the_chance_is_right_in_a_strip(length, width, number, radius, fields):
+    """Where a disc with the sources around is mostly empty, at places with a match or without."""
+    rng = np.random.default_rng(number)
+    matched, everywhere, true = [], [], []
+    for _ in range(fields):
+        sources = np.stack([rng.uniform(50, 50 + length, number),
+                            rng.uniform(-width / 2, width / 2, number)])
+        places = rng.uniform([[49], [-width]], [[51 + length], [width]], (2, 4000))
+        found = [match(Catalogue(*left), Catalogue(*sources),
+                       MatchSettings(radius=radius)).chance_within_radius
+                 for left in (sources, places)]
+        matched.append(np.mean(found[0]) * length * width)
+        everywhere.append(np.mean(found[1]) * (length + 2) * 2 * width)
+        # The part of the discs beyond the edge is made up for by the chance there.
+        true.append(disc_places(radius, sources, rng)[1].sum() / 3600**2)
+    assert np.std(everywhere) / np.sqrt(fields) < 0.02 * np.mean(true)
+    assert np.mean(matched) == pytest.approx(np.mean(true), rel=0.05)
+    assert np.mean(everywhere) == pytest.approx(np.mean(true), rel=0.05)

@@ -46,6 +46,7 @@ def share_of(source, sources, vectors, radius):
 def slow_hull(place):
     """Return number, area, clumps, depth and strip of the hull of places (k,2) about the origin."""
     corners = place[ConvexHull(place).vertices]
+    corners = np.roll(corners, -np.argmin(corners[:, 0]), axis=0)
     edges = list(zip(corners, np.roll(corners, -1, axis=0), strict=True))
     cross = np.array([u[0] * v[1] - u[1] * v[0] for u, v in edges])
     whole = cross.sum() / 2
@@ -59,10 +60,18 @@ def slow_hull(place):
         return all(np.hypot(*(p - corner)) > near for corner in corners)
 
     centre = corners.mean(axis=0)
-    reach = max(np.hypot(*(corner - centre)) for corner in corners)
-    nodes = [centre + reach * node for node in NODES_OF_HULL]
-    nodes = [p for p in nodes if ConvexHull(np.vstack([corners, p])).volume < whole * (1 + 1e-12)]
-    return (sum(map(is_free, place)), whole / len(nodes), [p for p in nodes if is_free(p)], clumps,
+    swept = np.cumsum([0] + [np.linalg.det([u - centre, v - centre]) for u, v in
+                             [edges[-1], *edges[:-1]]])
+
+    def in_hull(node):
+        place = np.arctan2(node[1], node[0]) / (2 * np.pi) % 1 * swept[-1]
+        v = np.searchsorted(swept, place, side="right") - 1
+        part = (place - swept[v]) / (swept[v + 1] - swept[v])
+        rim = (1 - part) * corners[v - 1] + part * corners[v]
+        return centre + np.hypot(*node) * (rim - centre)
+
+    nodes = [in_hull(node) for node in NODES_OF_HULL]
+    return (sum(map(is_free, place)), whole, [p for p in nodes if is_free(p)], clumps,
             depth, max(0, *-cross))
 
 
@@ -84,10 +93,11 @@ def slow_chance(ra, dec, sources, radius, separation, neighbours=50):
             for i in around]
     clumps = sum(1 / number for number in near)
     inside, area = max(k - near[-1], 1), np.pi * (rim**2 - chord(radius) ** 2)
-    number, each, nodes, apart, depth, strip = slow_hull(place[around])
-    if depth < 0 or beyond_chord(depth / rim) * clumps / (1 - np.exp(-1)) > min(6, k / 5):
+    number, whole, nodes, apart, depth, strip = slow_hull(place[around])
+    held = beyond_chord(depth / rim) * clumps / (1 - np.exp(-1))
+    if depth < 0 or whole < np.pi * rim**2 / 3 or held > min(6, k / 5):
         inside = max(number, 1)
-        area = each * sum(np.hypot(*p) > chord(radius) for p in nodes)
+        area = whole * sum(np.hypot(*p) > chord(radius) for p in nodes) / len(NODES_OF_HULL)
     density = inside / area
     if not pairs:
         strips = strip * density * apart / k

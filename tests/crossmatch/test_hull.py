@@ -2,19 +2,20 @@
 
 import numpy as np
 import pytest
+from scipy.spatial import ConvexHull
 
-from visds.crossmatch.hull import inside_hull
+from visds.crossmatch.hull import _vertices, inside_hull
 from visds.crossmatch.spiral import vogel_spiral
 
 NODES = vogel_spiral(2000)
 
 
-def measured(east, north, used=None, hole=0.0, deep=np.inf):
-    """Return number, area, clumps and strip of one position."""
+def measured(east, north, used=None, hole=0.0, deep=np.inf, small=0.0):
+    """Return number, area, clumps, strip and weight of one position."""
     east, north = np.array([east], float), np.array([north], float)
     used = np.ones(east.shape, bool) if used is None else np.array([used])
     return [found[0] for found in inside_hull(
-        east, north, used, hole, np.array([deep]), NODES)]
+        east, north, used, hole, np.array([deep]), np.array([small]), NODES)]
 
 
 # A square of side 4 about the position, with sources in it that are far from its corners.
@@ -27,7 +28,7 @@ def square_about(x, y):
 
 
 def test_sources_inside_are_counted_and_vertices_with_what_is_near_them_are_not():
-    number, area, _, strip = measured(*square_about(0, 0))
+    number, area, _, strip, _ = measured(*square_about(0, 0))
     assert number == 5
     # Near is the radius of the disc that holds one of the five on average; a quarter of that disc
     # lies inside each corner: one of five parts of the square.
@@ -53,7 +54,7 @@ def test_a_position_is_a_depth_inside_and_a_strip_outside_the_edge(x, y, depth, 
     assert measured(east, north)[3] == pytest.approx(strip)
     # Only what is less deep is measured.
     assert measured(east, north, deep=depth + 1e-9)[1] > 0
-    assert measured(east, north, deep=depth - 1e-9) == pytest.approx([0, 0, 0, strip])
+    assert measured(east, north, deep=depth - 1e-9) == pytest.approx([0, 0, 0, strip, 0])
 
 
 def test_the_hole_about_the_position_is_no_part_of_the_area():
@@ -80,7 +81,7 @@ def test_sources_on_a_line_have_no_area(count):
 
 
 def test_copies_of_a_source_have_neither_area_nor_edge():
-    assert measured(np.full(30, 2.0), np.full(30, 1.0)) == [0, 0, 0, 0]
+    assert measured(np.full(30, 2.0), np.full(30, 1.0)) == [0, 0, 0, 0, 0]
 
 
 def strewn(shape, count, rng):
@@ -123,3 +124,58 @@ def test_the_density_inside_the_hull_is_that_of_the_footprint(shape, multiple):
     error = np.std(density) / np.sqrt(len(density))
     assert error < 0.01 * 60 * multiple
     assert np.mean(density) == pytest.approx(60 * multiple, rel=0.015, abs=3 * error)
+
+
+def test_the_hull_of_a_grid_is_that_of_qhull():
+    """Sources of the same coordinate, in any order, as of rounded positions."""
+    rng = np.random.default_rng(2)
+    for _ in range(300):
+        points = rng.integers(0, 6, (2, rng.integers(4, 30)))
+        if np.linalg.matrix_rank(np.diff(points)) < 2:
+            continue
+        corners = points[:, _vertices(*points.astype(float))].T
+        assert ConvexHull(corners).volume == pytest.approx(ConvexHull(points.T).volume)
+        # Each is a corner, once and in turn.
+        edge = np.roll(corners, -1, axis=0) - corners
+        following = np.roll(edge, -1, axis=0)
+        assert (edge[:, 0] * following[:, 1] > edge[:, 1] * following[:, 0]).all()
+        x, y = corners.T
+        assert np.sum(np.roll(x, 1) * y - np.roll(y, 1) * x) / 2 == pytest.approx(
+            ConvexHull(points.T).volume)
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.7, np.pi / 2])
+@pytest.mark.parametrize("across", [0.01, 1.0])
+def test_the_area_of_a_thin_hull_is_counted_like_that_of_a_square(across, turn):
+    """Without a quarter of the disc of one source at each of its corners."""
+    rng = np.random.default_rng(3)
+    along = np.concatenate([[-8, 8, 8, -8], rng.uniform(-7, 7, 400)])
+    wide = across * np.concatenate([[-1, -1, 1, 1], rng.uniform(-0.9, 0.9, 400)])
+    number, area, *_, weight = measured(along * np.cos(turn) - wide * np.sin(turn),
+                                        along * np.sin(turn) + wide * np.cos(turn))
+    near = np.sqrt(32 * across * 404 / 400 / np.pi / 404)
+    places = np.abs(rng.uniform([[-8], [-across]], [[8], [across]], (2, 100_000)))
+    free = np.mean(np.hypot(8 - places[0], across - places[1]) > near)
+    assert area == pytest.approx(32 * across * free, rel=0.01)
+    assert number == np.sum(np.hypot(8 - np.abs(along), across - np.abs(wide)) > near)
+    assert weight == pytest.approx(np.clip(4 * across / near - 1, 0, 1))
+
+
+def test_the_weight_of_a_hull_rises_steadily_with_its_width():
+    """From nothing, of sources on a line, to all where it is wider than they are apart."""
+    rng = np.random.default_rng(5)
+    along, across = np.sort(rng.uniform(-30, 30, 60)), rng.uniform(-1, 1, 60)
+    found = np.array([measured(along, width * across) for width in np.geomspace(1e-9, 10, 400)])
+    area, weight = found[:, 1], found[:, 4]
+    assert weight[0] == 0
+    assert weight[-1] == 1
+    assert (np.diff(weight) >= 0).all()
+    assert np.diff(weight).max() < 0.07
+    assert (area[weight == 0] == 0).all()
+    assert (area[weight > 0] > 0).all()
+
+
+def test_only_a_small_hull_is_measured_whatever_the_depth():
+    east, north = square_about(0, 0)
+    assert measured(east, north, deep=1.0, small=15.9)[1] == 0
+    assert measured(east, north, deep=1.0, small=16.1)[1] > 0

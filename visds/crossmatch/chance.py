@@ -36,6 +36,11 @@ MOST_ON_RIM = 0.2
 # were more needed, edges that are overlooked too low a one: with these the two are even.
 _SEGMENT = 6.0
 _SEGMENT_OF_ALL = 0.2
+# Of the disc's area: that of a hull below which the sources are in a strip, all of whose places are
+# near its edges.
+_SMALL = 1 / 3
+# By which `inside_hull` finds too many clumps at most.
+_MOST_APART = 1.8
 # Of sources strewn at random: the mean of 1 / (1 + n) over Poisson's n of mean 1, see `companions`.
 _CLUMPS_OF_SINGLES = 1 - np.exp(-1)
 # By which the area inside a hull is counted.
@@ -101,12 +106,12 @@ def surroundings(ra: np.ndarray, dec: np.ndarray, tree: "scipy.spatial.cKDTree",
     the whole clump on the rim is left out (`companions`), for it is not there by chance.
 
     Where a segment of the annulus is without sources that would hold six by chance, or all of the
-    catalogue's are in it, its footprint may end there. The density is then that inside the convex
-    hull of the sources (see `inside_hull`), whatever the footprint's shape as long as it is convex
-    on that scale. A position outside the hull may still be inside the footprint, and the density
-    is multiplied by the chance for it: that the strip between the hull and the position is empty.
-    Over straight edges this gives outside the hull as many sources as it has vertices, which is
-    what is missed inside them (Efron 1965, Biometrika 52, 331).
+    catalogue's are in it, or their hull is small, its footprint may end there. The density is then
+    that inside the convex hull of the sources (see `inside_hull`), whatever the footprint's shape
+    as long as it is convex on that scale. A position outside the hull may still be inside the
+    footprint, and the density is multiplied by the chance for it: that the strip between the hull
+    and the position is empty. Over straight edges this gives outside the hull as many sources as it
+    has vertices, which is what is missed inside them (Efron 1965, Biometrika 52, 331).
 
     Where the k sources are fewer than ten clumps, or more than a fifth of them are in that on the
     rim, as in a catalogue of many epochs, the k nearest places of sources (see `places.Places`)
@@ -195,17 +200,22 @@ def _annulus(ra, dec, tree, hole, pair_count, asked, is_matched):
         deep = np.maximum(np.interp(empty, _BEYOND, _CHORD), 0) * rim
         deep[pair_count + asked >= tree.n] = np.inf
         deep[count < ENOUGH] = -np.inf
-        number, area, apart, strip = inside_hull(east, north, beyond, hole, deep, _NODES)
+        small = np.where(count < ENOUGH, 0.0, _SMALL * np.pi * rim**2)
+        number, area, apart, strip, weight = inside_hull(
+            east, north, beyond, hole, deep, small, _NODES)
         is_edge = (area > 0) & (apart >= ENOUGH)
-        inside = np.maximum(np.where(is_edge, number, count - on_rim), 1)
-        density = inside / np.where(is_edge, area, np.pi * (rim**2 - hole**2))
+        weight = np.where(is_edge, weight, 0.0)
+        density = np.maximum(count - on_rim, 1) / (np.pi * (rim**2 - hole**2))
+        density *= (np.maximum(number, 1) / np.where(is_edge, area, 1.0) / density)**weight
         # All clumps but that on the rim are beyond the nearest source.
         void = (1 - (chord[:, 0] / rim)**2)**(clumps - 1)
-        reaches = np.where(is_edge, np.exp(-strip * density * apart / count), 1.0)
+        reaches = np.exp(-weight * strip * density * apart / np.maximum(count, 1))
     reaches[(reaches < VOID_PROBABILITY) | (void < VOID_PROBABILITY)] = 0.0
     may_end = ~is_matched & (count >= ENOUGH)
     density[may_end] *= reaches[may_end]
     density[(count < FEWEST) | (rim <= hole)] = np.nan
+    # In a strip the disc's mean spacing holds several sources that are far apart in the hull.
+    clumps = np.where(is_edge, np.maximum(clumps, apart / _MOST_APART), clumps)
     is_telling = (clumps >= ENOUGH) & (on_rim <= MOST_ON_RIM * count)
     return density / ARCSEC_PER_RADIAN**2, is_telling, index, beyond
 
