@@ -3,8 +3,9 @@
 Run: python benchmarks/all.py --data FOLDER [--dstools VENV] [--dp3 VENV] [--africanus VENV]
          [--work FOLDER] > results.md
 
-FOLDER is where the measurement sets are, or are made. It needs 12 GB of disk, and --work as much
-again for the peers' copies. It takes some ten minutes. The machine should have nothing else to do.
+FOLDER is where the measurement sets are, or are made. It needs 12 GB of disk, and 4 GB of memory
+for what programs write beside what keeps FOLDER in the cache. It takes some ten minutes. The
+machine should have nothing else to do.
 """
 
 import argparse
@@ -69,7 +70,7 @@ def main():
     print(machine([("dstools", "radio-dstools", options.dstools), ("DP3", "dp3", options.dp3),
                    ("codex-africanus", "codex-africanus", options.africanus)]), flush=True)
     say("stream", options.data, "--disk", work)
-    say("peers", options.data, "--work", work, *peers)
+    say("peers", options.data, *peers)
     say("memory", options.data, "--work", work)
     say("where", options.data, "--work", work)
     print("## The kernels alone\n\nAveraging, on one core:\n")

@@ -223,7 +223,7 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("--dstools", type=Path, metavar="VENV")
     parser.add_argument("--dp3", type=Path, metavar="VENV")
-    parser.add_argument("--work", help="folder of products and copies (default: FOLDER)")
+    parser.add_argument("--work", default="/dev/shm", help="a folder in memory")
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     venvs = {DSTOOLS: options.dstools, DP3: options.dp3}
@@ -231,7 +231,7 @@ def main():
         if venv is not None and not os.access(venv / "bin" / "python", os.X_OK):
             parser.error(f"--{name.lower()}: {venv} is not a virtual environment")
     paths = {name: options.folder / f"{name}.ms" for name in SIZES}
-    print(measure(paths, venvs, options.work or options.folder, options.repeats))
+    print(measure(paths, venvs, options.work, options.repeats))
 
 
 if __name__ == "__main__":

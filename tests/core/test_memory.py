@@ -57,3 +57,20 @@ def test_cycles_are_collected_after_many_new_objects_only():
     left, collections = map(int, said.split())
     assert 0 < left <= 200_000
     assert 0 < collections <= 50
+
+
+END = """
+import gc
+from visds.core.memory import collect_rarely
+
+collect_rarely()
+kept = [[] for _ in range(1000)]
+gc.callbacks.append(lambda phase, info: phase == "stop" and print("looked", len(gc.get_objects())))
+"""
+
+
+def test_what_is_left_at_the_end_of_the_process_is_not_looked_through():
+    said = subprocess.run([sys.executable, "-c", END], capture_output=True, text=True,
+                          check=True).stdout
+    looked = [int(line.split()[1]) for line in said.splitlines()]
+    assert all(number < 1000 for number in looked)

@@ -1,5 +1,6 @@
 """Memory that is freed stays with the process, for the next array; the collector comes rarely."""
 
+import atexit
 import ctypes
 import gc
 
@@ -26,6 +27,10 @@ def keep_freed_memory() -> None:
 def collect_rarely() -> None:
     """Have Python look for unreachable cycles after every 100 000 new objects instead of 700.
 
-    Each time it looks through much of what was imported, which took a tenth of a small run.
+    Each time it looks through much of what was imported, which took a tenth of a small run. At the
+    end of the process, where the system takes back all memory, it does not look at all: that took
+    half a second.
     """
     gc.set_threshold(_NEW_OBJECTS)
+    atexit.unregister(gc.freeze)
+    atexit.register(gc.freeze)
