@@ -3,7 +3,7 @@
 Run: python benchmarks/all.py --data FOLDER [--dstools VENV] [--dp3 VENV] [--africanus VENV]
          [--work FOLDER] > results.md
 
-FOLDER is where the measurement sets are, or are made. It needs 12 GB of disk, and 4 GB of memory
+FOLDER is where the measurement sets are, or are made. It needs 12 GB of disk, and 8 GB of memory
 for what programs write beside what keeps FOLDER in the cache. It takes some ten minutes. The
 machine should have nothing else to do.
 """
