@@ -20,7 +20,7 @@ from visds.core.sky import LIGHT_SPEED, Direction, angle_text, separation
 from visds.crossmatch.several import check_match, read_catalogues
 from visds.dynspec.binning import channel_bin_text, time_bin_text
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
-from visds.dynspec.plots.quantity import check_pictures
+from visds.dynspec.plots.settings import check_pictures
 from visds.dynspec.smearing import smearing
 from visds.run_settings import AverageSettings
 from visds.target import find_target

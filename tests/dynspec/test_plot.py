@@ -35,7 +35,7 @@ from visds.dynspec.plots.draw import (
     plot_settings,
 )
 from visds.dynspec.plots.quantity import quantity
-from visds.dynspec.plots.settings import PlotSettings
+from visds.dynspec.plots.settings import PlotSettings, check_pictures
 from visds.dynspec.plots.time_axis import TimeAxis
 
 
@@ -812,3 +812,15 @@ def test_a_light_curve_is_as_bright_in_kelvin_as_its_spectrum_is():
               for figure in (made.light_curve().plot(**options),
                              plot_figure(made, "lightcurve", curve_bin="none", **options))]
     np.testing.assert_allclose(curves[0][0], curves[1][0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"plots": ["RR", "sigma:V", "V/I"]}, {"mark_flux": ["V/I=50%", "5mJy", "V=-3mJy"]},
+    {"plots": ["V/I"], "flux_unit": "K"}, {"plots": ["I"], "flux_range": ["1mJy"]},
+    {"curves": ["I"], "flux_range": ["I=1mJy", "I=2mJy", "V=1mJy"]},
+    {"flux_unit": "K", "stellar_radius": 1, "stellar_distance": 5, "mark_flux": ["V=1e9K"]}])
+def test_pictures_that_can_be_drawn_are_not_refused(options):
+    """What an option would be wrong for is not drawn."""
+    check_pictures(plot_settings(**options), ("I", "V"), ("RR", "LL"))
+    for plot in options.get("plots", ["lightcurve"]):
+        example().plot(plot, **{name: value for name, value in options.items() if name != "plots"})

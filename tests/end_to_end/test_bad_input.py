@@ -160,6 +160,8 @@ def test_a_range_of_baselines_that_leaves_none_is_named(visds, observation):
     (("--flux-range", "5mJy", "1mJy"), "--flux-range needs a lower and an upper end for I, in"),
     (("--mark-flux", "5mJy", "--flux-unit", "K", "--stellar-radius", "1", "--stellar-distance",
       "5"), "--mark-flux: a level in Jy does not fit"),
+    (("--flux-range", "I=1mJy", "I=5mJy", "V=5mJy", "V=1mJy"),
+     "--flux-range needs a lower and an upper end for V, in"),
     (("--stokes", "IQ", "--curves", "V"), "--curves: 'V' needs V"),
     (("--stokes", "IQ", "--plots", "V"), "--plots: 'V' needs V")])
 def test_pictures_that_cannot_be_drawn_are_refused_before_the_long_part(

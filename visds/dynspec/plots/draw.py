@@ -31,7 +31,7 @@ from visds.dynspec.plots.frequency_axis import frequency_unit
 from visds.dynspec.plots.light_curve import draw_light_curve, draw_single_integration, has_bar
 from visds.dynspec.plots.marks import extra_lines, label_times
 from visds.dynspec.plots.pictured import Pictured, overview_pictures, time_axis
-from visds.dynspec.plots.quantity import Quantity, check_held, quantity
+from visds.dynspec.plots.quantity import Quantity, check_held, quantity, usual_curves
 from visds.dynspec.plots.settings import OTHER_PLOTS, PlotSettings, plot_settings
 from visds.dynspec.plots.time_axis import TimeAxis
 
@@ -205,9 +205,7 @@ def _overview_figure(pictured: Pictured, settings: PlotSettings,
 
 
 def _curves(band: DynamicSpectrum | CurveBand, settings: PlotSettings) -> list[Quantity]:
-    names = settings.curves or [name for name in ("I", "V") if name in band.polarizations] \
-        or band.polarizations[:1]
-    curves = [quantity(name) for name in names]
+    curves = [quantity(name) for name in settings.curves or usual_curves(band.polarizations)]
     for curve in curves:
         check_held("lightcurve", curve.polarization, band)
     return curves

@@ -14,7 +14,6 @@ from visds.dynspec.plots.levels import Level
 
 if TYPE_CHECKING:  # reading the options needs no sums, nor what compiles them
     from visds.dynspec.dynamic_spectrum import DynamicSpectrum
-    from visds.dynspec.plots.settings import PlotSettings
 
 HANDS = ("RR", "LL", "XX", "YY")
 SYNTAX = "I, Q, U, V, RR, LL, XX, YY, V/I, imaginary:V, sigma:V or snr:V"
@@ -124,29 +123,9 @@ def check_held(name: str, polarization: str, spectrum: "DynamicSpectrum") -> Non
                             f"holds {', '.join(held)})")
 
 
-def check_pictures(settings: "PlotSettings", polarizations: Sequence[str],
-                   parallel_hands: Sequence[str]) -> None:
-    """Raise SettingsError for what pictures of these polarizations could not be drawn with.
-
-    Known before there are any data: polarizations that will not be there, flux densities in units
-    or of ends that do not fit.
-    """
-    held = (*polarizations, *parallel_hands)
-    for option, names in (("--plots", settings.plots), ("--curves", settings.curves)):
-        for name in names or ():
-            if name not in ("lightcurve", "overview") and quantity(name).polarization not in held:
-                raise SettingsError(f"{option}: '{name}' needs {quantity(name).polarization}; "
-                                    f"there will be {', '.join(held)}")
-    plots = settings.plots or ("lightcurve",)
-    if not any(name in ("lightcurve", "overview") or quantity(name).is_flux for name in plots):
-        return
-    for curve in map(quantity, settings.curves or polarizations[:1]):
-        unit = base_unit(curve, flux_unit=settings.flux_unit, frequency=1e9,
-                         radius_solar=settings.stellar_radius,
-                         distance_pc=settings.stellar_distance)
-        asked_range(curve, unit, settings.flux_range)
-        for level in settings.mark_flux:
-            unit.convert(level, "--mark-flux")
+def usual_curves(polarizations: Sequence[str]) -> list[str]:
+    """Return the polarizations of a light curve unless others are asked for: I and V, if held."""
+    return [name for name in ("I", "V") if name in polarizations] or list(polarizations[:1])
 
 
 @dataclass(frozen=True)

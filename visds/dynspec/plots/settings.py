@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from visds.core.settings import setting
 from visds.dynspec.plots.levels import SYNTAX as LEVEL_SYNTAX
 from visds.dynspec.plots.levels import Level, flux_density, level
 from visds.dynspec.plots.quantity import SYNTAX as QUANTITY_SYNTAX
-from visds.dynspec.plots.quantity import quantity
+from visds.dynspec.plots.quantity import asked_range, base_unit, quantity, usual_curves
 from visds.dynspec.universal_time import SYNTAX as TIME_SYNTAX
 from visds.dynspec.universal_time import UniversalTime, universal_time
 
@@ -236,3 +237,31 @@ def plot_settings(**written: Any) -> PlotSettings:
         except (SettingsError, TypeError, ValueError) as error:
             raise SettingsError(f"{name}: {error}") from error
     return PlotSettings(**parsed)
+
+
+def check_pictures(settings: PlotSettings, polarizations: Sequence[str],
+                   parallel_hands: Sequence[str]) -> None:
+    """Raise SettingsError for what pictures of these polarizations could not be drawn with.
+
+    Known before there are any data: polarizations that will not be there, flux densities in units
+    or of ends that do not fit.
+    """
+    held = (*polarizations, *parallel_hands)
+    for option, names in (("--plots", settings.plots), ("--curves", settings.curves)):
+        for name in names or ():
+            if name not in OTHER_PLOTS and quantity(name).polarization not in held:
+                raise SettingsError(f"{option}: '{name}' needs {quantity(name).polarization}; "
+                                    f"there will be {', '.join(held)}")
+    plots = settings.plots or OTHER_PLOTS
+    curves = [quantity(name) for name in settings.curves or usual_curves(polarizations)]
+    has_curves = any(name in OTHER_PLOTS for name in plots)
+    pictures = [quantity(name) for name in plots if name not in OTHER_PLOTS]
+    for one in pictures + curves * has_curves:
+        unit = base_unit(one, flux_unit=settings.flux_unit, frequency=1e9,
+                         radius_solar=settings.stellar_radius,
+                         distance_pc=settings.stellar_distance)
+        if has_curves and one in curves:
+            asked_range(one, unit, settings.flux_range)
+            for mark in settings.mark_flux:
+                if mark.name in (None, one.name):
+                    unit.convert(mark, "--mark-flux")
