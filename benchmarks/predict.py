@@ -66,7 +66,7 @@ def make_problem(components):
 def start_peer(python, folder, chunk, model):
     from visds.core.sky import Direction
 
-    flux = model.stokes[:, :1] * model.spectrum(chunk.frequency)
+    flux = model.flux_density(chunk.frequency)[0]
     np.savez(Path(folder) / "problem.npz", image=flux[..., np.newaxis],
              uvw=chunk.uvw.reshape(-1, 3), frequency=chunk.frequency,
              lm=model.cosines(Direction(*chunk.phase_centre))[:, :2])

@@ -27,11 +27,9 @@ from visds.target import find_target
 from visds.visibility.description import Description
 from visds.visibility.fingerprint import fingerprint
 from visds.visibility.plan import Plan, plan_chunks
-from visds.visibility.sky_model.components import (
-    ComponentModel,
-    check_on_field,
-    read_components,
-)
+from visds.visibility.sky_model.components import ComponentModel
+from visds.visibility.sky_model.on_field import check_on_field
+from visds.visibility.sky_model.readers.table import read_components
 
 _MODEL_COLUMN = "MODEL_DATA"
 _FIELD_OF_UNKNOWN_DISH = 10.0
@@ -97,7 +95,7 @@ class Observation:
             return []
         frequency = np.array([float(np.mean([task.source.frequency.mean()
                                              for task in self.plan.tasks]))])
-        flux_density = float(self.model.stokes[:, 0] @ self.model.spectrum(frequency)[:, 0])
+        flux_density = float(self.model.flux_density(frequency)[0].sum())
         components = counted(len(self.model.ra), "component")
         return [f"sky model {self.model_file}: {components}, together {flux_density:.4g} Jy at "
                 f"{frequency[0] / 1e6:.5g} MHz"]

@@ -6,6 +6,7 @@ from astropy import units
 from astropy.coordinates import AltAz, EarthLocation, SkyCoord
 from astropy.time import Time
 
+from visds.core.casa import load_casatools
 from visds.core.errors import SettingsError
 from visds.core.sky import (
     Direction,
@@ -17,7 +18,6 @@ from visds.core.sky import (
     parse_direction,
     separation,
 )
-from visds.visibility.simulation.casa import load_casatools
 from visds.visibility.simulation.sky_geometry import bundled_earth_orientation
 
 VLA = np.array([-1601185.4, -5041977.5, 3554875.9])

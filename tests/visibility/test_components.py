@@ -7,11 +7,9 @@ from astropy.table import Table
 
 from visds.core.errors import SkyModelError
 from visds.core.sky import Direction
-from visds.visibility.sky_model.components import (
-    ComponentModel,
-    check_on_field,
-    read_components,
-)
+from visds.visibility.sky_model.components import ComponentModel
+from visds.visibility.sky_model.on_field import check_on_field
+from visds.visibility.sky_model.readers.table import read_components
 
 HEADER = "ra,dec,I,Q,U,V,reference_frequency,spectral_index\n"
 
@@ -36,14 +34,14 @@ def test_a_csv_table_without_units_is_in_deg_jy_and_hz(tmp_path):
     assert model.dec.tolist() == [-20, -21]
     assert model.stokes.tolist() == [[1.5, 0.1, -0.2, 0.3], [2, 0, 0, 0]]
     assert model.reference_frequency.tolist() == [1.4e9, 1e9]
-    assert model.spectral_index.tolist() == [-0.7, 0]
+    assert model.spectral_terms[:, 0].tolist() == [-0.7, 0]
 
 
 def test_without_polarization_and_index_they_are_zero(tmp_path):
     model = read_components(written(tmp_path, "I,ra,dec,reference_frequency,name\n"
                                               "1,2,3,1e9,star\n"))
     assert model.stokes.tolist() == [[1, 0, 0, 0]]
-    assert model.spectral_index.tolist() == [0]
+    assert model.spectral_terms[:, 0].tolist() == [0]
 
 
 def test_units_of_an_ecsv_table_are_converted(tmp_path):

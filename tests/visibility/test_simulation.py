@@ -14,10 +14,10 @@ from astropy.time import Time
 from simulate import simulate
 
 from visds.commands.simulate import main
+from visds.core.casa import load_casatools
 from visds.core.catalogue import Catalogue
 from visds.core.errors import OutputError, SettingsError
 from visds.visibility.simulation.antennas import make_array
-from visds.visibility.simulation.casa import load_casatools
 from visds.visibility.simulation.flares import flare_profile
 from visds.visibility.simulation.settings import ArraySettings
 from visds.visibility.simulation.sky_geometry import array_location, parallactic_angle

@@ -18,7 +18,7 @@ _MODULES = (
     "visds.crossmatch.hull", "visds.dynspec.accumulate", "visds.dynspec.cell_sums",
     "visds.dynspec.detection.boxes", "visds.dynspec.detection.disjoint",
     "visds.dynspec.detection.scatter", "visds.dynspec.detection.search", "visds.dynspec.flag",
-    "visds.visibility.bits", "visds.visibility.read", "visds.visibility.sky_model.predict")
+    "visds.visibility.bits", "visds.visibility.read", "visds.visibility.sky_model.direct")
 _PACKAGE = Path(__file__).parents[1]
 
 

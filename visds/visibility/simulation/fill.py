@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from visds.core.casa import load_casatools
 from visds.visibility.simulation.background import Background
-from visds.visibility.simulation.casa import load_casatools
 from visds.visibility.simulation.defects import Interference, add_flags, add_interference
 from visds.visibility.simulation.noise import NoiseLevel
 from visds.visibility.simulation.predict import (

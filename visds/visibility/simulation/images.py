@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from visds.core.casa import load_casatools
 from visds.visibility.simulation.background import Background
-from visds.visibility.simulation.casa import load_casatools
 
 _BORDER = 8  # pixels around the outermost source
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from visds.core.casa import load_casatools
 from visds.visibility.simulation.antennas import AntennaArray
-from visds.visibility.simulation.casa import load_casatools
 from visds.visibility.simulation.schedule import FIELD_NAMES, TARGET, Schedule
 from visds.visibility.simulation.spectrum import Spectrum
 

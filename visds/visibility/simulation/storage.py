@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 
-from visds.visibility.simulation.casa import load_casatools
+from visds.core.casa import load_casatools
 from visds.visibility.simulation.schedule import Schedule
 from visds.visibility.simulation.skeleton import Rows
 

@@ -2,7 +2,7 @@
 
 from visds.visibility.chunk import VisibilityChunk
 from visds.visibility.sky_model.components import ComponentModel
-from visds.visibility.sky_model.predict import add_model
+from visds.visibility.sky_model.direct import add_components
 
 
 def subtract(chunk: VisibilityChunk, model: ComponentModel) -> VisibilityChunk:
@@ -19,5 +19,5 @@ def subtract(chunk: VisibilityChunk, model: ComponentModel) -> VisibilityChunk:
     """
     if not chunk.visibility.flags.writeable:
         raise ValueError("the visibilities of the chunk are read-only; subtract works in place")
-    add_model(chunk.visibility, -1.0, chunk, model)
+    add_components(chunk.visibility, -1.0, chunk, model)
     return chunk

@@ -1,0 +1,1 @@
+"""Images of the residual visibilities, and what is measured on them."""

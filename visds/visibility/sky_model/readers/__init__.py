@@ -1,0 +1,1 @@
+"""Sky models out of the files that other programs write."""
