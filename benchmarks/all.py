@@ -76,8 +76,9 @@ def main():
     print("## The kernels alone\n\nAveraging, on one core:\n")
     say("average", fenced=True, cores=ONE_CORE)
     print("Prediction of components, on one core:\n")
-    say("predict", *([options.africanus / "bin" / "python"] if options.africanus else []),
-        fenced=True, cores=ONE_CORE)
+    say("predict", *(["--africanus", options.africanus / "bin" / "python"]
+                     if options.africanus else []),
+        *(["--dp3", options.dp3] if options.dp3 else []), fenced=True, cores=ONE_CORE)
 
 
 if __name__ == "__main__":

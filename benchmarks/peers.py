@@ -20,10 +20,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-import casadata
 import h5py
 import numpy as np
 from astropy.io import fits
+from casa_home import make_home
 from side_by_side import (
     CORES,
     ONE_CORE,
@@ -42,16 +42,6 @@ from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 
 SIZES = ("half", "double")
 VISDS, TWO, DSTOOLS, DP3 = "visds", "visds, 2 ranks", "dstools", "DP3"
-
-
-def make_home(folder):
-    """Make a home folder in which CASA and casacore find their tables without the network."""
-    (folder / ".casa").mkdir(parents=True)
-    (folder / ".casa" / "config.py").write_text(
-        f"measurespath = {casadata.datapath!r}\ndatapath = [{casadata.datapath!r}]\n"
-        "measures_auto_update = data_auto_update = False\nlogfile = '/dev/null'\n")
-    (folder / ".casarc").write_text(f"measures.directory: {casadata.datapath}\n")
-    return folder
 
 
 def dstools(venv, measurement_set, out, home):

@@ -41,7 +41,7 @@ class Finished:
 def run(measurement_set: Path, out: Path, *options: str) -> Finished:
     """Run visds-run in this process, with one plot only."""
     said, errors = io.StringIO(), io.StringIO()
-    arguments = [str(measurement_set), "--out", str(out), "--plots", "I", *options]
+    arguments = [str(measurement_set), "--out", str(out), "--no-images", "--plots", "I", *options]
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(errors):
         code = main(arguments)
     return Finished(code, out, said.getvalue(), errors.getvalue())

@@ -22,18 +22,18 @@ def plan(path, *options):
     return plan_chunks(str(path), read_settings(*options))
 
 
-def chunks(path, *options, model_column=None):
+def chunks(path, *options, model_columns=()):
     """Return each chunk of a measurement set, read in one piece (its slabs copied)."""
     found = []
     with MeasurementSet(path) as measurement_set:
         for task in plan(path, *options).tasks:
-            slabs = list(ChunkReader(measurement_set, task, model_column).slabs())
+            slabs = list(ChunkReader(measurement_set, task, model_columns).slabs())
             assert len(slabs) == 1, "too large for one slab"
             found += slabs
     return found
 
 
-def spectrum(path, *options, target=None, model_column=None, change=None):
+def spectrum(path, *options, target=None, model_columns=(), change=None):
     """Return the stitched spectrum of a measurement set at `target` (default: phase centre).
 
     `change`, where given, is called with every chunk before it is averaged.
@@ -43,7 +43,7 @@ def spectrum(path, *options, target=None, model_column=None, change=None):
     blocks = []
     with MeasurementSet(path) as measurement_set:
         for task in planned.tasks:
-            slabs = ChunkReader(measurement_set, task, model_column).slabs()
+            slabs = ChunkReader(measurement_set, task, model_columns).slabs()
             if change is not None:
                 slabs = map(change, slabs)
             blocks.append(make_block(slabs, target or centre.to("ICRS"), planned.stokes,

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from visds.attenuation import Attenuation, prepare_beam
 from visds.core.catalogue import Catalogue
-from visds.core.errors import MeasurementSetError, SettingsError, SkyModelError
+from visds.core.errors import SettingsError
 from visds.core.log import logger
 from visds.core.plural import counted
 from visds.core.polarization import Handedness, available_stokes
@@ -23,15 +24,12 @@ from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.plots.settings import check_pictures
 from visds.dynspec.smearing import smearing
 from visds.run_settings import AverageSettings
+from visds.subtraction import Subtraction, prepare_subtraction
 from visds.target import find_target
 from visds.visibility.description import Description
 from visds.visibility.fingerprint import fingerprint
 from visds.visibility.plan import Plan, plan_chunks
-from visds.visibility.sky_model.components import ComponentModel
-from visds.visibility.sky_model.on_field import check_on_field
-from visds.visibility.sky_model.readers.table import read_components
 
-_MODEL_COLUMN = "MODEL_DATA"
 _FIELD_OF_UNKNOWN_DISH = 10.0
 
 
@@ -46,9 +44,9 @@ class Observation:
     target_origin: str
     bins: tuple[str, ...]
     added_stokes: tuple[str, ...]
-    model: ComponentModel | None
-    model_column: str | None
-    model_file: str | None
+    subtraction: Subtraction
+    attenuation: Attenuation | None
+    smearing_corrected: bool
     catalogues: dict[str, Catalogue]
     catalogue_files: tuple[str, ...]
     fingerprint: str
@@ -69,10 +67,6 @@ class Observation:
         """Return the key of the state of the measurement set, whatever path leads to it."""
         return key(self.fingerprint)
 
-    def model_key(self) -> str:
-        """Return the key of what is subtracted."""
-        return key(self.model, self.model_column)
-
     def choices(self) -> list[str]:
         """Return what is observed and what was chosen for the user, as lines of text."""
         plan = self.plan
@@ -85,20 +79,11 @@ class Observation:
                     f" ({self.target_origin})" if self.target_origin else ""),
                 *self.bins, *self.added_stokes,
                 *(f"chosen: {choice}" for choice in plan.choices),
-                *self._model_line(),
+                *self.subtraction.choices,
+                *((f"primary beam: {self.attenuation.words}",) if self.attenuation else ()),
                 *(f"catalogue {name}: {counted(len(catalogue), 'source')}"
                   + "".join(f"; {note}" for note in catalogue.notes)
                   for name, catalogue in self.catalogues.items())]
-
-    def _model_line(self) -> list[str]:
-        if self.model is None:
-            return []
-        frequency = np.array([float(np.mean([task.source.frequency.mean()
-                                             for task in self.plan.tasks]))])
-        flux_density = float(self.model.flux_density(frequency)[0].sum())
-        components = counted(len(self.model.ra), "component")
-        return [f"sky model {self.model_file}: {components}, together {flux_density:.4g} Jy at "
-                f"{frequency[0] / 1e6:.5g} MHz"]
 
     def say(self) -> None:
         """Write to the log what was chosen and what is doubtful."""
@@ -118,13 +103,17 @@ class Observation:
             "weights": plan.weights, "weights_calibrated": plan.weights_calibrated,
             "handedness": dataclasses.asdict(plan.handedness),
             "frequency_frame": plan.tasks[0].source.frequency_frame,
-            "model": self.model_file or self.model_column or "none",
+            "model": str(self.subtraction),
+            "primary_beam": self.attenuation.words if self.attenuation else "none",
+            "smearing_corrected": self.smearing_corrected,
+            "dish_diameter_m": plan.description.usual_dish_diameter,
             "observatory_m": plan.description.position.tolist()}
 
     def inputs(self) -> dict[str, str]:
         """Return input files with their hashes (the measurement set: its fingerprint)."""
-        files = [name for name in (self.model_file, *self.catalogue_files) if name]
-        return {self.measurement_set: self.fingerprint} | {f: file_hash(f) for f in files}
+        hashes = {path: fingerprint(path) if Path(path).is_dir() else file_hash(path)
+                  for path in (*self.subtraction.files, *self.catalogue_files)}
+        return {self.measurement_set: self.fingerprint} | hashes
 
     def summary(self) -> dict[str, str]:
         """Return the lines of the report's summary."""
@@ -142,7 +131,9 @@ class Observation:
             "Correlations": " ".join(self.correlations),
             "Stokes": " ".join(plan.stokes),
             "Handedness": _handedness_text(plan.handedness),
-            "Sky model": self._model_text(),
+            "Sky model": str(self.subtraction),
+            "Primary beam": self.attenuation.words if self.attenuation
+            else "not corrected: flux densities are apparent",
             "Catalogues": ", ".join(self.catalogues) or "none"}
 
     def with_beam(self, spectrum: DynamicSpectrum) -> DynamicSpectrum:
@@ -153,11 +144,6 @@ class Observation:
         longest = self.plan.longest_used(spectrum.meta["longest_baseline_m"], wavelength)
         beam = 3600 * math.degrees(1.02 * wavelength / longest) if longest else math.nan
         return spectrum.replace(meta=spectrum.meta | {"beam_arcsec": beam})
-
-    def _model_text(self) -> str:
-        if self.model is not None:
-            return f"{self.model_file}: {len(self.model.ra)} components"
-        return self.model_column or "none"
 
 
 def prepare(measurement_set: str, settings: Settings) -> Observation:
@@ -188,22 +174,26 @@ def prepare(measurement_set: str, settings: Settings) -> Observation:
     if away > 5 * width:
         raise SettingsError(f"--target: {target} is {angle_text(away)} from the phase centre of "
                             f"field {plan.field}, whose primary beam is {angle_text(width)} wide")
-    if away > width / 2:
+    seen = prepare_beam(plan, settings["beam"], target)
+    if away > width / 2 and seen is None:
         warnings.append(f"the target is {angle_text(away)} from the phase centre, beyond half the "
-                        f"primary beam ({angle_text(width)} wide): its flux density is attenuated")
+                        f"primary beam ({angle_text(width)} wide): its flux density is attenuated; "
+                        "--primary-beam corrects it")
+    warnings += seen.warnings if seen else ()
     bandwidth, time = smearing(plan, away)
-    if min(bandwidth, time) < 0.9:
+    if min(bandwidth, time) < 0.9 and not settings["beam"].correct_smearing:
         warnings.append(f"smearing at the target, {angle_text(away)} from the phase centre, leaves "
                         f"{bandwidth:.2f} (bandwidth) and {time:.2f} (time) of the flux density on "
-                        "the longest baselines")
-    model, column, file = _read_model(plan, settings["target"].model, centre, width)
-    if model is not None:
-        warnings += _target_in_model(plan, model, target)
+                        "the longest baselines; --correct-smearing corrects it")
+    subtraction = prepare_subtraction(plan, settings["model"], target, field_width=width,
+                                      beam=seen and seen.beam)
+    warnings += subtraction.warnings
     return Observation(
         measurement_set=measurement_set, plan=plan, target=target, target_name=found.name,
         target_origin=found.origin, bins=_bins(plan, settings["average"]),
-        added_stokes=_added_stokes(plan, settings["read"].stokes), model=model,
-        model_column=column, model_file=file, catalogues=catalogues,
+        added_stokes=_added_stokes(plan, settings["read"].stokes),
+        subtraction=subtraction, attenuation=seen,
+        smearing_corrected=settings["beam"].correct_smearing, catalogues=catalogues,
         catalogue_files=tuple(item if Path(item).exists() else item.partition("=")[2]
                               for item in settings["match"].catalogue),
         fingerprint=fingerprint(measurement_set, _parts_elsewhere(plan.description)),
@@ -245,45 +235,17 @@ def _added_stokes(plan: Plan, asked: str | None) -> tuple[str, ...]:
 
 def _field_width(plan: Plan) -> float:
     """Return the width (deg) of the primary beam, 1.2 lambda / D at the lowest frequency."""
-    diameter = float(np.median(plan.description.dish_diameter))
+    diameter = plan.description.usual_dish_diameter
     if diameter <= 0:
         return _FIELD_OF_UNKNOWN_DISH
     lowest = min(float(task.source.frequency.min()) for task in plan.tasks)
     return min(math.degrees(1.2 * LIGHT_SPEED / lowest / diameter), 180.0)
 
 
-def _read_model(plan: Plan, text: str | None, centre: Direction,
-                width: float) -> tuple[ComponentModel | None, str | None, str | None]:
-    if text is None:
-        return None, None, None
-    if text == "column":
-        if _MODEL_COLUMN not in plan.description.columns:
-            raise MeasurementSetError(f"{plan.description.path} has no column {_MODEL_COLUMN} "
-                                      "(--model column)")
-        return None, _MODEL_COLUMN, None
-    model = read_components(text)
-    try:
-        check_on_field(model, centre, 3 * width)
-    except SkyModelError as error:
-        raise SkyModelError(f"{text}: {error}") from None
-    return model, None, text
-
-
 def _finest_beam(plan: Plan) -> float:
     highest = max(float(task.source.frequency.max()) for task in plan.tasks)
     longest = plan.longest_used(plan.max_baseline, LIGHT_SPEED / highest)
     return 3600 * math.degrees(LIGHT_SPEED / highest / max(longest, 1.0))
-
-
-def _target_in_model(plan: Plan, model: ComponentModel, target: Direction) -> list[str]:
-    beam = _finest_beam(plan)
-    near = [k for k in range(len(model.ra))
-            if 3600 * separation(Direction(model.ra[k], model.dec[k]), target) < 1.5 * beam]
-    if not near:
-        return []
-    flux = float(np.sum(model.stokes[near, 0]))
-    return [f"the sky model holds {flux:.4g} Jy within 1.5 beams of the target: that much of the "
-            "target itself is subtracted"]
 
 
 def _handedness_text(handedness: Handedness) -> str:

@@ -5,39 +5,34 @@ crossmatch -> plot and report. Only this module knows the order, and only it wri
 """
 
 import contextlib
-import dataclasses
 import functools
 import shlex
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 from astropy.table import Table
 
+from visds.chunk_job import ChunkJob, SubtractedData
 from visds.core.ahead import ahead
-from visds.core.arrays import stored_key
 from visds.core.deadline import Deadline
-from visds.core.errors import ExitCode, FormatError, MeasurementSetError, OutputError
+from visds.core.errors import ExitCode, MeasurementSetError, OutputError
 from visds.core.farm import Farm, Outcome
-from visds.core.files import make_folder, only_writer, output_error, whole_file
+from visds.core.files import make_folder, only_writer, output_error, refuse_existing, whole_file
 from visds.core.log import log_file, logger
 from visds.core.plural import counted
 from visds.core.progress import Progress
-from visds.core.provenance import Provenance, command_line, file_hash, key
+from visds.core.provenance import Provenance, command_line, file_hash
 from visds.core.settings import Settings
-from visds.core.sky import Direction, barycentric_time
+from visds.core.sky import barycentric_time
 from visds.core.version import __version__
 from visds.crossmatch.several import match_detections
-from visds.dynspec.block import make_block
 from visds.dynspec.detection.detect import detect
 from visds.dynspec.doubts import doubts
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
-from visds.dynspec.flag import clip
-from visds.dynspec.flag_settings import FlagSettings
 from visds.dynspec.imaginary_part import imaginary_parts
 from visds.dynspec.plots.draw import available_plots, draw_plot, picture
 from visds.dynspec.plots.marks import times_outside
+from visds.dynspec.primary_beam import correct_primary_beam
 from visds.dynspec.report import scan_table, variability_table, write_report
 from visds.dynspec.stitch import common_axes, stitch
 from visds.dynspec.variability import statistics
@@ -48,19 +43,24 @@ from visds.held_products import (
     target_entry,
 )
 from visds.observation import Observation, prepare
+from visds.run_images import (
+    RUN_IMAGES,
+    disagreement,
+    image_run,
+    snapshot_curves,
+    with_positions,
+)
 from visds.run_settings import RunSettings
-from visds.visibility.chunk import VisibilityChunk
-from visds.visibility.chunk_file import read_slabs, write_slabs
-from visds.visibility.measurement_set import MeasurementSet
-from visds.visibility.plan import ChunkTask
-from visds.visibility.read import SLAB_BYTES, Buffers, ChunkReader
-from visds.visibility.sky_model.components import ComponentModel
-from visds.visibility.sky_model.subtract import subtract
+from visds.self_subtraction import check_self_subtraction, flux_density_in_columns
+from visds.subtraction import subtraction_entry
+from visds.visibility.residual_set import write_residual
+from visds.visibility.sky_model.model_file import write_model
 
 PRODUCTS = ("dynspec.h5", "dynspec.fits", "lightcurve.ecsv", "detections.ecsv", "matches.ecsv",
             "report.html", "provenance.json")
 
-REPORTED_DETECTIONS = ["name", "duration", "band_low", "band_high", "polarization", "snr",
+REPORTED_DETECTIONS = ["name", "position", "image_snr", "duration", "band_low", "band_high",
+                       "polarization", "snr",
                        "false_alarm_probability", "peak_flux_density", "peak_flux_density_error",
                        "fluence", "fluence_error", "fraction_V", "fraction_V_error"]
 REPORTED_MATCHES = ["catalogue", "left_name", "right_name", "separation_arcsec",
@@ -72,9 +72,10 @@ STATISTICS_NOTE = (
     "baselines rotate and a spectrum whose flags change all look variable here. eta_imaginary "
     "tells how much of it the imaginary part shares.")
 DETECTIONS_NOTE = (
-    "The position of a detection is assumed, not measured: it is the direction of the target, with "
-    "an error of beam / (2 S/N). So a match says what lies in the direction that was looked at, "
-    "and one with the very source from which that direction was taken says nothing. An event may "
+    "The position of a detection is that of a source fitted in the image of the burst less the "
+    "time around it where position says image. Elsewhere it is assumed: the direction of the "
+    "target, with an error of beam / (2 S/N), so that a match says only what lies in the direction "
+    "that was looked at. An event may "
     "reach over a gap between scans or spectral windows, where its box is open: duration counts "
     "the gap, fluence only what was observed. Each is boxed in pictures of the polarization in "
     "which it has the highest signal to noise.")
@@ -82,7 +83,6 @@ NO_MODEL_NOTE = (
     " No sky model was subtracted: other sources in the field are still there, and their sidelobes "
     "change at the target as the array rotates, which is detected like a burst.")
 NO_CATALOGUE = "no catalogue given to match with"
-_BUFFERS = Buffers()  # of this rank, for one chunk after the other
 CAPTIONS = {"I": "Stokes I", "V": "Stokes V", "V/I": "Stokes V over I",
             "lightcurve": "Light curve", "overview": "Overview"}
 
@@ -99,6 +99,7 @@ def run(measurement_set: str, out: str, settings: Settings, farm: Farm) -> int:
         products may then be there, but not provenance.json, which comes last.
     """
     observation = prepare(measurement_set, settings)
+    refuse_existing(settings["run"].write_residual)
     folder = make_folder(out, outside=measurement_set)
     make_folder(folder / "chunks")
     with only_writer(folder / "log.txt"), log_file(folder / "log.txt"):
@@ -106,78 +107,27 @@ def run(measurement_set: str, out: str, settings: Settings, farm: Farm) -> int:
         observation.say()
         say_changed_settings(folder, settings)
         _sweep(folder, settings["run"])
-        outcomes, stopped = _make_chunks(observation, folder, settings, farm)
+        data = _subtracted_data(observation, folder / "chunks")
+        outcomes, stopped = _make_chunks(observation, data, settings, farm)
         failed = [outcome for outcome in outcomes if outcome.error]
         if stopped:
             logger.warning("stopped at the deadline with %d of %d chunks done: run the same "
                            "command again", len(outcomes) - len(failed),
                            len(observation.plan.tasks))
             return ExitCode.DEADLINE
-        _make_products(observation, folder, settings, farm, failed)
+        _make_products(observation, data, folder, settings, farm, failed)
+        if settings["run"].write_residual:
+            _write_residual(observation, data, settings["run"].write_residual, failed)
         return ExitCode.CHUNKS_FAILED if failed else ExitCode.OK
 
 
-@dataclass(frozen=True, eq=False)
-class ChunkJob:
-    """What is done to every chunk: a worker's share of the recipe."""
-
-    folder: Path
-    source_key: str
-    target: Direction
-    stokes: tuple[str, ...]
-    correlations: tuple[str, ...]
-    model: ComponentModel | None
-    model_column: str | None
-    flags: FlagSettings
-    stream: bool
-
-    def __call__(self, task: ChunkTask) -> str:
-        """Make one chunk's block, and its visibility file unless streaming; say what was done.
-
-        The measurement set is not read if the visibilities are on file from an earlier run, and
-        nothing is done if the block is. Files that are damaged are made again.
-        """
-        # Wherever the measurement set was moved, and whatever path leads there.
-        anywhere = dataclasses.replace(task, source=dataclasses.replace(task.source, path=""))
-        visibility_key = key(self.source_key, anywhere, self.model, self.model_column)
-        block_key = key(visibility_key, self.target, self.stokes, self.correlations, self.flags)
-        block_path = self.folder / f"{task.name}.block.h5"
-        if stored_key(block_path, DynamicSpectrum) == block_key:
-            with contextlib.suppress(FormatError):
-                DynamicSpectrum.read(block_path)
-                return "reused"
-        path = self.folder / f"{task.name}.visibility.h5"
-        if stored_key(path, VisibilityChunk) == visibility_key:
-            with contextlib.suppress(FormatError):
-                self._average(read_slabs(path, SLAB_BYTES)).write(block_path, block_key)
-                return "averaged again"
-        # All that reads is closed before the measurement set, also where a slab cannot be used.
-        with contextlib.ExitStack() as stack:
-            measurement_set = stack.enter_context(MeasurementSet(task.source.path))
-            reader = ChunkReader(measurement_set, task, self.model_column)
-            slabs = reader.slabs(_BUFFERS, stages=1 if self.stream else 2)
-            if self.model is not None:
-                slabs = (subtract(slab, self.model) for slab in slabs)
-            if not self.stream:
-                slabs = stack.enter_context(contextlib.closing(
-                    write_slabs(path, slabs, len(task.time), visibility_key)))
-            slabs = stack.enter_context(contextlib.closing(ahead(slabs)))
-            self._average(slabs).write(block_path, block_key)
-        return "made"
-
-    def _average(self, slabs: Iterator[VisibilityChunk]) -> DynamicSpectrum:
-        clipped = (clip(slab, self.flags) for slab in slabs)
-        return make_block(clipped, self.target, self.stokes, self.correlations)
-
-
-def _make_chunks(observation: Observation, folder: Path, settings: Settings,
+def _make_chunks(observation: Observation, data: SubtractedData, settings: Settings,
                  farm: Farm) -> tuple[list[Outcome], bool]:
     """Return the outcomes of all chunks that were begun, and whether the deadline stopped it."""
     tasks = observation.plan.tasks
     run_settings = settings["run"]
-    job = ChunkJob(folder / "chunks", observation.source_key(), observation.target,
-                   observation.plan.stokes, observation.correlations, observation.model,
-                   observation.model_column, settings["flag"], run_settings.stream)
+    job = ChunkJob(data, observation.target, observation.plan.stokes, observation.correlations,
+                   settings["flag"], run_settings.stream, settings["beam"].correct_smearing)
     deadline = Deadline(run_settings.deadline)
     outcomes: list[Outcome] = []
     with Progress("chunks", len(tasks), sum(task.nbytes for task in tasks)) as progress:
@@ -200,15 +150,36 @@ def _make_chunks(observation: Observation, folder: Path, settings: Settings,
     return outcomes, len(outcomes) < len(tasks)
 
 
-def _make_products(observation: Observation, folder: Path, settings: Settings, farm: Farm,
-                   failed: list[Outcome]) -> None:
+def _subtracted_data(observation: Observation, folder: Path) -> SubtractedData:
+    """Return where the chunks' visibilities come from, the sky model written for all ranks."""
+    subtraction = observation.subtraction
+    model_file = folder / "sky_model.h5" if subtraction.model.parts else None
+    if model_file:
+        write_model(model_file, subtraction.model)
+    return SubtractedData(folder, observation.source_key(), model_file,
+                          subtraction.model.columns, subtraction.key(), subtraction.method)
+
+
+def _write_residual(observation: Observation, data: SubtractedData, path: str,
+                    failed: list[Outcome]) -> None:
+    """Write what is left of the visibilities as a measurement set."""
+    if failed:
+        logger.warning("%s is not written: %s failed", path, counted(len(failed), "chunk"))
+        return
+    write_residual(path, observation.plan.tasks, data.slabs)
+    logger.info("residual visibilities: %s", path)
+
+
+def _make_products(observation: Observation, data: SubtractedData, folder: Path,
+                   settings: Settings, farm: Farm, failed: list[Outcome]) -> None:
     """Stitch the blocks and write everything that follows from the dynamic spectrum."""
-    spectrum = _stitched(observation, folder / "chunks", failed)
+    apparent = _stitched(observation, folder / "chunks", failed)
     _clear_products(folder)
     with whole_file(folder / "settings.toml") as part:
         part.write_text(settings.to_toml())
     average = settings["average"]
-    spectrum = spectrum.rebin(time=average.time_bin, channel=average.channel_bin)
+    spectrum = _corrected(observation, apparent).rebin(time=average.time_bin,
+                                                       channel=average.channel_bin)
     light_curve = spectrum.light_curve()
     variability = statistics(light_curve)
     T, F = spectrum.flags.shape[:2]
@@ -217,6 +188,14 @@ def _make_products(observation: Observation, folder: Path, settings: Settings, f
         spectra = thread.submit(_write_spectra, spectrum, folder, observation.source_key())
         detections = detect(spectrum, settings["detect"])
         hashes = spectra.result()
+    images, doubtful_images = None, []
+    if settings["image"].images:
+        images = image_run(observation, data, folder, detections, settings["flag"],
+                           settings["image"], farm)
+    if images is not None:
+        detections, doubtful_images = with_positions(detections, images.table)
+        curves = snapshot_curves(apparent, images.snapshots)
+        doubtful_images += disagreement(curves)
     matches = match_detections(detections, observation.catalogues, settings["match"],
                                observation.epoch)
     curve_table = light_curve.to_table()
@@ -227,8 +206,21 @@ def _make_products(observation: Observation, folder: Path, settings: Settings, f
                         ("matches", matches)):
         _write_table(table, folder / f"{name}.ecsv")
     pictures = _draw(spectrum, detections, settings, folder / "plots", farm)
+    if images is not None:
+        pictures |= _draw_snapshots(curves, folder / RUN_IMAGES) | images.pictures
     health = imaginary_parts(spectrum)
-    doubtful = doubts(spectrum, detections, health, variability)
+    subtraction = observation.subtraction
+    check = None
+    if subtraction.model or subtraction.removed:
+        check = check_self_subtraction(
+            spectrum, radius_deg=subtraction.radius_deg,
+            removed=sum(what.flux_density for what in subtraction.removed), left=subtraction.left,
+            column=flux_density_in_columns(observation.plan, subtraction.model.columns,
+                                           observation.target))
+        logger.info("%s", check.summary())
+    doubtful = doubts(spectrum, detections, health, variability) + doubtful_images
+    if check and check.warning():
+        doubtful.append(check.warning())
     for line in doubtful:
         logger.warning("%s", line)
     warnings = [*observation.warnings, *doubtful,
@@ -236,7 +228,8 @@ def _make_products(observation: Observation, folder: Path, settings: Settings, f
     ran = {"Command": shlex.join(command_line()), "Version": f"visds {__version__}"}
     write_report(
         folder / "report.html", title=observation.target_name,
-        summary=ran | observation.summary(),
+        summary=ran | observation.summary() | (
+            {"Self-subtraction": check.summary()} if check else {}),
         pictures=pictures, warnings=warnings, settings_text=settings.to_toml(),
         flag_statistics=spectrum.meta["flag_statistics"], health=health,
         tables={"Scans": scan_table(spectrum), "Variability": variability_table(variability),
@@ -244,14 +237,16 @@ def _make_products(observation: Observation, folder: Path, settings: Settings, f
                 "Matches": matches[REPORTED_MATCHES] if observation.catalogues else None},
         notes={"Variability": STATISTICS_NOTE,
                "Detections": DETECTIONS_NOTE + _search_limit(detections)
-               + ("" if observation.model or observation.model_column else NO_MODEL_NOTE)} | (
+               + ("" if observation.subtraction.model else NO_MODEL_NOTE)} | (
             {} if observation.catalogues else {"Matches": f"{NO_CATALOGUE}."}))
     provenance = Provenance(command_line(), observation.inputs(), settings.written(), farm.size)
     provenance.write(
         folder / "provenance.json",
-        products={name: hashes.get(name) or file_hash(folder / name) for name in PRODUCTS[:-1]},
+        products={name: hashes.get(name) or file_hash(folder / name)
+                  for name in (*PRODUCTS[:-1], *(images.products if images else ()))},
         measurement_set=observation.measurement_set, target=target_entry(observation),
         data=data_entry(observation),
+        sky_model=subtraction_entry(subtraction, check),
         failed_chunks=[outcome.task.name for outcome in failed])
     logger.info("%s, %s", counted(len(detections), "detection"),
                 counted(len(matches), "match", "es") if observation.catalogues else NO_CATALOGUE)
@@ -277,6 +272,23 @@ def _stitched(observation: Observation, folder: Path, failed: list[Outcome]) -> 
     spectrum = spectrum.replace(time_barycentre=barycentric_time(
         spectrum.time, observation.target, observation.plan.description.position))
     return observation.with_beam(spectrum)
+
+
+def _corrected(observation: Observation, spectrum: DynamicSpectrum) -> DynamicSpectrum:
+    """Return the spectrum corrected for the primary beam, if the user wants that."""
+    if observation.attenuation is None:
+        return spectrum
+    return correct_primary_beam(spectrum, observation.attenuation.of_target(spectrum.frequency))
+
+
+def _draw_snapshots(curves: dict[str, Table], folder: Path) -> dict[str, Path]:
+    """Draw the light curves of snapshots; return the picture by its caption."""
+    from visds.imaging.plots import light_curves
+
+    path = folder / "lightcurve.png"
+    with whole_file(path) as part:
+        part.write_bytes(light_curves(curves))
+    return {"Light curve from images and from visibilities": path}
 
 
 def _draw(spectrum: DynamicSpectrum, detections: Table, settings: Settings, folder: Path,
@@ -327,7 +339,7 @@ def _write_table(table: Table, path: Path) -> None:
 
 def _sweep(folder: Path, settings: RunSettings) -> None:
     """Take away what killed runs left half-written; for a fresh start all that a run makes."""
-    _remove([path for place in (folder, folder / "chunks", folder / "plots")
+    _remove([path for place in (folder, folder / "chunks", folder / "plots", folder / RUN_IMAGES)
              for path in place.glob(".*.part*")])
     if settings.fresh:
         _remove(list((folder / "chunks").glob("*.h5")))
@@ -339,7 +351,9 @@ def _clear_products(folder: Path) -> None:
 
     What a run leaves that ends among its products must not look like those of a finished one.
     """
-    _remove([*(folder / name for name in PRODUCTS), *(folder / "plots").glob("*.p[nd][gf]")])
+    _remove([*(folder / name for name in PRODUCTS), *(folder / "plots").glob("*.p[nd][gf]"),
+             *(path for kind in ("fits", "png", "ecsv")
+               for path in (folder / RUN_IMAGES).glob(f"*.{kind}"))])
 
 
 def _remove(paths: list[Path]) -> None:

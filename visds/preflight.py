@@ -1,6 +1,7 @@
 """Before a long run: what it will cost, and whether everything it needs is there."""
 
 import fcntl
+import math
 import os
 import shutil
 import struct
@@ -12,13 +13,15 @@ from visds.core.plural import counted
 from visds.core.settings import Settings
 from visds.held_products import refuse_other_products
 from visds.observation import Observation, prepare
+from visds.run_images import LARGEST_FIELD
+from visds.visibility.sky_model.engine import NOMINAL
 
 READ_RATE = 1.0e9
 """Bytes of chunk that one rank reads, averages and writes in a second, with care."""
-PREDICT_RATE = 2.5e8
-"""Visibilities (row and channel) times components that one rank predicts in a second."""
 _RANK_BYTES = 400e6
 _CELL_BYTES = 60
+# In w, of the transforms of an image of a small field.
+_PLANES = 8
 
 
 def print_plan(measurement_set: str, settings: Settings) -> int:
@@ -42,17 +45,39 @@ def expected_cost(observation: Observation, settings: Settings) -> dict[str, str
     """Return the sum of the chunks, memory of a rank, disk space and time to expect."""
     tasks = observation.plan.tasks
     total = sum(task.nbytes for task in tasks)
-    components = 0 if observation.model is None else len(observation.model.ra)
-    predicted = components * sum(
-        int(task.run_length.sum()) * len(task.source.frequency) for task in tasks)
-    seconds = total / READ_RATE + predicted / PREDICT_RATE
+    predicting = observation.subtraction.seconds
+    imaging = imaging_seconds(observation, settings)
+    seconds = total / READ_RATE + predicting + imaging
+    prediction = {"prediction of the sky model": f"{predicting:.2g} s on one rank"} \
+        if observation.subtraction.model.parts else {}
+    if imaging:
+        prediction["images"] = f"{imaging:.2g} s on one rank"
     return {"chunks": f"{len(tasks)}, {_bytes(total)} in all",
             "memory of a rank": _bytes(_RANK_BYTES + stitched_bytes(observation))
             + " at most, the stitched spectrum included",
             "disk space": _bytes(disk_bytes(observation, settings)),
+            **prediction,
             "time": f"about {seconds:.0f} s on one rank, plus start-up and plots; "
                     + ("more than one rank does not help" if len(tasks) == 1
                        else f"more than {len(tasks)} ranks do not help")}
+
+
+def imaging_seconds(observation: Observation, settings: Settings) -> float:
+    """Return the seconds that one rank needs for images of field and snapshots; 0 without them.
+
+    Those of detections come to it.
+    """
+    if not settings["image"].images or settings["run"].stream:
+        return 0.0
+    plan = observation.plan
+    visibilities = sum(int(task.run_length.sum()) * len(task.source.frequency)
+                       for task in plan.tasks)
+    snapshots = max(settings["image"].snapshots, len({task.scan for task in plan.tasks}))
+    # Of two Stokes parameters and the response to a point source, which is small.
+    gridded = NOMINAL.gridding * 3 * visibilities
+    pixels = LARGEST_FIELD**2
+    transformed = NOMINAL.transform * 2 * snapshots * _PLANES * pixels * math.log2(pixels)
+    return gridded + transformed
 
 
 def stitched_bytes(observation: Observation) -> int:

@@ -1,4 +1,4 @@
-"""Settings of visds-run that belong to no room: target, model, bins, how the run goes."""
+"""Settings of visds-run that belong to no room: target, bins, how the run goes."""
 
 import functools
 import math
@@ -12,7 +12,9 @@ from visds.crossmatch.settings import MatchSettings, julian_year
 from visds.dynspec.detection.settings import DetectSettings
 from visds.dynspec.flag_settings import FlagSettings
 from visds.dynspec.plots.settings import PlotSettings
+from visds.visibility.primary_beam.settings import PrimaryBeamSettings
 from visds.visibility.selection import ReadSettings
+from visds.visibility.sky_model.settings import ModelSettings
 
 
 def _checked(parse):
@@ -37,6 +39,12 @@ def _deadline(text) -> float:
     if not 0 < value < math.inf:
         raise SettingsError(f"'{text}' is not a time to run")
     return value
+
+
+def _count(text) -> int:
+    if not str(text).isdigit() or int(text) < 1:
+        raise SettingsError(f"'{text}' is not a number of snapshots")
+    return int(text)
 
 
 def _proper_motion(text) -> tuple[float, float]:
@@ -65,9 +73,6 @@ class TargetSettings:
     target_epoch: float = setting(
         "2000.0", "epoch of the target's position, as Julian year or date", parse=julian_year,
         metavar="EPOCH")
-    model: str | None = setting(
-        None, "sky model to subtract: a table of components (ECSV or CSV), or 'column' for "
-        "MODEL_DATA (default: none)", metavar="FILE|column")
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,16 @@ class AverageSettings:
 
 
 @dataclass(frozen=True)
+class RunImageSettings:
+    """Images of the residual visibilities: field, snapshots, and each detection's difference."""
+
+    images: bool = setting(True, "make images, which confirm detections and measure where they are")
+    snapshots: int = setting(
+        "16", "number of snapshots, of about equal length, for the light curve from images; "
+        "those of scans where there are as many scans", parse=_count)
+
+
+@dataclass(frozen=True)
 class RunSettings:
     """How the run goes."""
 
@@ -93,11 +108,15 @@ class RunSettings:
         "and the same command goes on", parse=_deadline, metavar="TIME")
     replace: bool = setting(
         False, "replace the products of another target in OUT; its chunk files are used again")
+    write_residual: str | None = setting(
+        None, "write a new measurement set of the visibilities with the sky model subtracted, for "
+        "other imagers", metavar="NEW.ms")
     ranks: int | None = setting(
         None, "start under mpiexec with so many ranks", parse=_ranks, metavar="RANKS", short="-n")
 
 
-STAGES = {"read": ReadSettings, "target": TargetSettings, "flag": FlagSettings,
+STAGES = {"read": ReadSettings, "target": TargetSettings, "model": ModelSettings,
+          "beam": PrimaryBeamSettings, "flag": FlagSettings,
           "average": AverageSettings, "detect": DetectSettings, "match": MatchSettings,
-          "plot": PlotSettings, "run": RunSettings}
+          "image": RunImageSettings, "plot": PlotSettings, "run": RunSettings}
 

@@ -28,7 +28,7 @@ def changed(simulated, tmp_path):
 def visds(tmp_path, capsys):
     """Return a function that runs visds-run to `tmp_path`/out: its code, and its one error line."""
     def run(measurement_set, *options, out=tmp_path / "out", chunk_size="50kB"):
-        code = main([str(measurement_set), "-o", str(out), "--plots", "lightcurve",
+        code = main([str(measurement_set), "-o", str(out), "--no-images", "--plots", "lightcurve",
                      "--chunk-size", chunk_size, *map(str, options)])
         lines = [line for line in capsys.readouterr().err.splitlines()
                  if not line.startswith(("chunks ", "plots "))]
@@ -163,7 +163,7 @@ def test_a_range_of_baselines_that_leaves_none_is_named(visds, observation):
     (("--flux-range", "I=1mJy", "I=5mJy", "V=5mJy", "V=1mJy"),
      "--flux-range needs a lower and an upper end for V, in"),
     (("--stokes", "IQ", "--curves", "V"), "--curves: 'V' needs V"),
-    (("--stokes", "IQ", "--plots", "V"), "--plots: 'V' needs V")])
+    (("--stokes", "IQ", "--no-images", "--plots", "V"), "--plots: 'V' needs V")])
 def test_pictures_that_cannot_be_drawn_are_refused_before_the_long_part(
         visds, observation, tmp_path, options, said):
     check_refused(visds(observation.measurement_set, *options), tmp_path, said)

@@ -124,5 +124,5 @@ def test_nothing_is_written_but_the_output(observation, whole, foreign_folder, u
                                                                         "my products"}
     assert_same_sums(whole, place / "my products")
     assert sorted(path.name for path in (place / "my products").iterdir()) == sorted(
-        [*NUMBERS, "chunks", "plots", "log.txt", "settings.toml", "report.html",
+        [*NUMBERS, "chunks", "plots", "log.txt", "residual_images", "settings.toml", "report.html",
          "provenance.json"])

@@ -20,7 +20,8 @@ raise SystemExit(code)
 def peak(path, out, *options):
     """Return the largest resident size of visds-run, in bytes."""
     ended = run([sys.executable, "-c", PROGRAM, str(path), "-o", str(out), "--chunk-size",
-                 f"{CHUNK / 1e6:g}MB", "--plots", "lightcurve", *options], env=environment())
+                 f"{CHUNK / 1e6:g}MB",
+                 "--no-images", "--plots", "lightcurve", *options], env=environment())
     assert ended.returncode == 0, ended.stderr
     return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", ended.stdout)[1])
 

@@ -20,7 +20,7 @@ from products import (
     temporary,
 )
 
-from visds import pipeline
+from visds import chunk_job
 from visds.commands.run import main
 from visds.core.arrays import stored_key
 from visds.visibility.chunk import VisibilityChunk
@@ -37,7 +37,7 @@ def observation(simulated):
 def visds(observation, out, *options):
     """Run visds-run in this process on the small observation; return its exit code."""
     return main([str(observation.measurement_set), "-o", str(out), "--chunk-size", "50kB",
-                 "--plots", "lightcurve", *map(str, options)])
+                 "--no-images", "--plots", "lightcurve", *map(str, options)])
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_another_target_is_averaged_from_the_chunk_files_alone(observation, fini
     options = ("--target", "01:39:02.0 -17:57:10")
     assert visds(observation, tmp_path / "new", *options) == 0
     options += ("--replace",)
-    monkeypatch.setattr(pipeline, "ChunkReader", lambda *_: pytest.fail("reads visibilities"))
+    monkeypatch.setattr(chunk_job, "ChunkReader", lambda *_: pytest.fail("reads visibilities"))
     assert visds(observation, again, *options) == 0
     assert numbers(again) == numbers(tmp_path / "new")
     assert numbers(again)["dynspec.h5"] != numbers(finished)["dynspec.h5"]
@@ -218,7 +218,7 @@ def test_settings_that_differ_from_the_last_run_are_said_in_one_line(observation
     ("--target", "01:39:01.6 -17:57:02.1"), ("--target", "TARGET")])
 def test_other_settings_on_the_same_target_are_the_next_run(observation, again, monkeypatch,
                                                             options):
-    monkeypatch.setattr(pipeline, "ChunkReader", lambda *_: pytest.fail("reads visibilities"))
+    monkeypatch.setattr(chunk_job, "ChunkReader", lambda *_: pytest.fail("reads visibilities"))
     assert visds(observation, again, *options) == 0
 
 
@@ -242,7 +242,7 @@ def test_a_measurement_set_moved_elsewhere_is_the_same_and_one_written_to_is_not
     out = tmp_path / "out"
     assert visds(observation, out) == 0
     moved = (tmp_path / "here").rename(tmp_path / "there") / observation.measurement_set.name
-    options = ["-o", str(out), "--chunk-size", "50kB", "--plots", "lightcurve"]
+    options = ["-o", str(out), "--chunk-size", "50kB", "--no-images", "--plots", "lightcurve"]
     assert main([str(moved), *options]) == 0
     assert reused(out) == f"{CHUNKS} chunks, {CHUNKS} of them from an earlier run"
     os.utime(moved / "table.f1")
@@ -316,7 +316,8 @@ def command(long_observation, tmp_path):
 def undisturbed(long_observation, tmp_path_factory):
     out = tmp_path_factory.mktemp("undisturbed") / "out"
     assert main([str(long_observation.measurement_set), "-o", str(out), "--chunk-size", "500kB",
-                 "--plots", "lightcurve", "--model", str(long_observation.components)]) == 0
+                 "--no-images", "--plots", "lightcurve", "--model",
+                 str(long_observation.components)]) == 0
     return out
 
 

@@ -154,7 +154,7 @@ def test_slabs_streams_and_chunk_files_give_the_same_numbers(
     assert_same_sums(plain.out, streamed.out)
     assert not list(streamed.out.glob("chunks/*.visibility.h5"))
     monkeypatch.setattr("visds.visibility.read.SLAB_BYTES", 20_000)
-    monkeypatch.setattr("visds.pipeline.SLAB_BYTES", 20_000)
+    monkeypatch.setattr("visds.chunk_job.SLAB_BYTES", 20_000)
     assert_same_sums(plain.out, run(path, tmp_path / "streamed", "--stream").out)
     assert_same_sums(plain.out, run(path, tmp_path / "kept").out)
     # A clip that leaves nothing out is another block, made from the visibilities on file.

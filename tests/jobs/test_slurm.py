@@ -13,7 +13,7 @@ from slurm_cluster import NEEDED, Cluster, wait_for
 pytestmark = pytest.mark.slurm
 
 PRODUCTS = ("dynspec.h5", "dynspec.fits", "lightcurve.ecsv", "detections.ecsv")
-OPTIONS = ("--chunk-size", "5kB", "--plots", "I", "lightcurve")
+OPTIONS = ("--chunk-size", "5kB", "--no-images", "--plots", "I", "lightcurve")
 SHAPE = ("--nodes=2", "--ntasks-per-node=2", "--mem-per-cpu=200M", "--time=10")
 ONE_RANK = ("--nodes=1", "--ntasks-per-node=1", "--mem-per-cpu=200M", "--time=10")
 CHUNKS = 144

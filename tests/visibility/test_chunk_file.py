@@ -50,6 +50,15 @@ def assert_equal(slabs, chunk):
     assert begin == len(chunk.time)
 
 
+@pytest.mark.parametrize(("start", "stop"), [(0, 1), (3, 9), (5, 6), (10, 11), (2, 99), (4, 4)])
+@pytest.mark.parametrize("nbytes", [1, 3000, 10**9])
+def test_some_integrations_are_read_alone(tmp_path, start, stop, nbytes):
+    chunk = ramp()
+    path = tmp_path / "a.visibility.h5"
+    list(write_slabs(path, cut(chunk, [4, 4, 3]), T, "key"))
+    assert_equal(read_slabs(path, nbytes, start, stop), chunk.select_times(start, min(stop, T)))
+
+
 @pytest.mark.parametrize("sizes", [[11], [4, 4, 3], [1] * 11])
 @pytest.mark.parametrize("nbytes", [1, 3000, 10**9])
 @pytest.mark.parametrize("correlations", [("RR", "RL", "LR", "LL"), ("YY", "XX")])

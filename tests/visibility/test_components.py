@@ -1,4 +1,4 @@
-"""Sky models read from tables, and whether they belong to a field."""
+"""Sky models read from tables of the project's own columns."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,6 @@ from astropy import units
 from astropy.table import Table
 
 from visds.core.errors import SkyModelError
-from visds.core.sky import Direction
-from visds.visibility.sky_model.components import ComponentModel
-from visds.visibility.sky_model.on_field import check_on_field
 from visds.visibility.sky_model.readers.table import read_components
 
 HEADER = "ra,dec,I,Q,U,V,reference_frequency,spectral_index\n"
@@ -18,13 +15,6 @@ def written(tmp_path, text):
     path = tmp_path / "model.csv"
     path.write_text(text)
     return path
-
-
-def model_at(*places):
-    ra, dec = np.array(places, float).T
-    count = len(places)
-    return ComponentModel(ra, dec, np.tile([1.0, 0, 0, 0], (count, 1)), np.full(count, 1e9),
-                          np.zeros(count))
 
 
 def test_a_csv_table_without_units_is_in_deg_jy_and_hz(tmp_path):
@@ -89,18 +79,3 @@ def test_a_column_in_another_kind_of_unit_is_refused(tmp_path):
     table.write(path, format="ascii.ecsv")
     with pytest.raises(SkyModelError, match="column I has the unit 'K', expected one of Jy"):
         read_components(path)
-
-
-def test_a_model_on_the_field_passes_across_0h_and_in_b1950():
-    check_on_field(model_at((359.9, 0), (30, 0)), Direction(0.1, 0), 0.5)
-    check_on_field(model_at((83.633, 22.014)), Direction(83.633, 22.014).to("B1950"), 0.01)
-
-
-def test_a_model_off_the_field_says_how_far():
-    with pytest.raises(SkyModelError, match="off the field: its nearest component is 5 deg"):
-        check_on_field(model_at((10, 5), (10, 50)), Direction(10, 0), 2)
-
-
-def test_a_component_below_the_horizon_of_the_field_is_refused():
-    with pytest.raises(SkyModelError, match="component 2 of the sky model is 100 deg"):
-        check_on_field(model_at((10, 1), (110, 0)), Direction(10, 0), 2)

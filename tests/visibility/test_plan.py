@@ -10,7 +10,10 @@ from casacore import tables
 from rooms import plan, writable
 
 from visds.core.errors import MeasurementSetError, SettingsError
+from visds.visibility.chunk import VisibilityChunk
 from visds.visibility.integrations import IntervalDoubts, integration_times, mjd_utc, pack, ranges
+from visds.visibility.measurement_set import MeasurementSet
+from visds.visibility.read import ChunkReader
 
 
 def test_the_field_with_the_most_time_is_chosen_and_that_is_said(observed):
@@ -301,3 +304,15 @@ def test_two_rows_of_one_field_are_one_field(simulated, tmp_path):
         numbers[len(numbers) // 2:] = last
         main.putcol("FIELD_ID", numbers)
     assert sum(len(task.time) for task in plan(path).tasks) == 12
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 4), (3, 5), (9, 12)])
+def test_a_part_of_a_task_reads_its_integrations_alone(simulated, start, stop):
+    path = simulated(scan_length="2min").measurement_set
+    task, = plan(path).tasks
+    with MeasurementSet(path) as opened:
+        whole, = ChunkReader(opened, task).slabs()
+        part, = ChunkReader(opened, task.select_times(start, stop)).slabs()
+    expected = whole.select_times(start, stop)
+    for name in VisibilityChunk.array_specs():
+        np.testing.assert_array_equal(getattr(part, name), getattr(expected, name), err_msg=name)

@@ -137,7 +137,7 @@ def test_weights_are_those_of_the_column_that_was_asked_for(simulated, weights):
 def test_the_model_column_is_subtracted(simulated):
     path = simulated(model=True, sources=5, autocorrelations=True).measurement_set
     rows = rows_of(path, "MODEL_DATA")
-    chunk, = chunks(path, model_column="MODEL_DATA")
+    chunk, = chunks(path, model_columns=("MODEL_DATA",))
     cross = rows["ANTENNA1"] != rows["ANTENNA2"]
     np.testing.assert_allclose(chunk.visibility.reshape(-1, 8, 4),
                                (rows["DATA"] - rows["MODEL_DATA"])[cross], atol=1e-7)

@@ -43,7 +43,8 @@ examples:
   visds-plot OUT --plots lightcurve --colour-by-polarization --mark-time 05:12:30 -o figures
 A value may begin with a minus sign: --flux-range -3mJy 3mJy. With '=' an option takes one value.
 """
-RUN_TABLES = ("read", "target", "flag", "average", "detect", "match", "run")
+RUN_TABLES = ("read", "target", "model", "beam", "flag", "average", "detect", "match", "image",
+              "run")
 """Tables of the settings of visds-run that are not of pictures: pictures need no casacore."""
 
 

@@ -28,6 +28,7 @@ def read_table(path: str | os.PathLike, *, may_be_empty: bool = False) -> Table:
     """Return the table in a catalogue file, whatever its suffix; gzip is undone.
 
     Missing values are masked. Units that are not in the standards are kept as they are written.
+    Comments of FITS headers and of CSV above the column names are in ``meta["comments"]``.
     Columns of a VOTable that refer to a coordinate system have it in their
     ``meta["coordinate_system"]`` as (system, epoch).
 
@@ -159,9 +160,12 @@ def _read_csv(path: Path) -> Table:
     body = [line for line in lines[first_row:] if line.strip() and not line.startswith("#")]
     if not body:
         raise CatalogueError(f"{path} has no rows")
-    return text_tables.read(
+    table = text_tables.read(
         body, format="no_header", names=names, delimiter=delimiter, guess=False,
         fast_reader=True, fill_values=[(text, "0") for text in _MISSING])
+    table.meta["comments"] = [line.removeprefix("#").strip() for line in lines[:first_row]
+                              if line.startswith("#")]
+    return table
 
 
 def _header(lines: list[str]) -> tuple[str, int]:

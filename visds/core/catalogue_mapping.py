@@ -2,7 +2,8 @@
 
 A column mapping is written ``ra=RA,dec=DEC,ra_error=E_RA:arcsec,epoch=2016.0``: the declared name,
 the table's column or a number for all rows, and the unit where the table has none or a wrong one.
-``frame=icrs``, ``galactic`` or ``fk4`` says what ra and dec are.
+A number may have its unit: ``reference_frequency=1.4GHz``. ``frame=icrs``, ``galactic`` or ``fk4``
+says what ra and dec are.
 """
 
 import difflib
@@ -24,17 +25,22 @@ UNITS = {
     "motion": {"mas/yr": 1.0, "arcsec/yr": 1e3, "uas/yr": 1e-3, "deg/yr": 3.6e6},
     "epoch": {"yr": 1.0},
     "flux": {"Jy": 1.0, "mJy": 1e-3, "uJy": 1e-6, "nJy": 1e-9},
+    "frequency": {"Hz": 1.0, "kHz": 1e3, "MHz": 1e6, "GHz": 1e9},
+    "size": {"arcsec": 1.0, "arcmin": 60.0, "deg": 3600.0, "mas": 1e-3},
+    "angle": {"deg": 1.0, "rad": np.degrees(1.0)},
 }
 KINDS = {"ra": "ra", "dec": "dec", "ra_error": "error", "dec_error": "error",
           "position_error": "error", "pm_ra": "motion", "pm_dec": "motion", "epoch": "epoch",
           "flux_density": "flux", "flux_density_error": "flux", "name": "name"}
+"""The columns of a catalogue and the kinds of their units."""
 BARE_UNIT = {"ra": "deg", "dec": "deg", "motion": "mas/yr", "epoch": "yr"}
 _UNIT_WORDS = {
     "deg": r"deg(r?e+s?)?", "arcsec": r"arcsec(ond)?s?|asec|as|\"", "arcmin": r"arcmin(ute)?s?|'",
     "mas": r"mas|milliarcsec(ond)?s?", "uas": r"uas|µas|microarcsec(ond)?s?",
     "rad": r"rad(ian)?s?", "s": r"s(ec)?", "yr": r"y(ea)?rs?",
     "h": r"h(ours?)?|hr|hourangle", "Jy": r"jy|jansky", "mJy": "mjy", "uJy": "ujy|µjy",
-    "nJy": "njy"}
+    "nJy": "njy", "Hz": "hz|hertz", "kHz": "khz", "MHz": "mhz", "GHz": "ghz"}
+_NUMBER_WITH_UNIT = re.compile(r"([+-]?[\d.]+(?:[eE][+-]?\d+)?)\s*([A-Za-zµ].*)")
 
 
 @dataclass(frozen=True)
@@ -54,8 +60,10 @@ class ColumnMapping:
     frame: str | None = None
 
 
-def column_mapping(written: str | None) -> ColumnMapping:
+def column_mapping(written: str | None, kinds: Mapping[str, str] = KINDS) -> ColumnMapping:
     """Return the mapping of ``ra=RA,dec=DEC,ra_error=E_RA:arcsec,epoch=2016.0,frame=fk4``.
+
+    `kinds` are the declared names and the kinds of their units.
 
     Raises
     ------
@@ -72,11 +80,11 @@ def column_mapping(written: str | None) -> ColumnMapping:
             if value not in FRAMES:
                 raise CatalogueError(f"frame '{value}' is not one of {', '.join(FRAMES)}")
             frame = value
-        elif key in KINDS:
-            columns[key] = _mapped(key, value)
+        elif key in kinds:
+            columns[key] = _mapped(key, value, kinds[key])
         else:
             raise CatalogueError(f"column mapping '{item}': no '{key}'"
-                                 + nearest(key, [*KINDS, "frame"]))
+                                 + nearest(key, [*kinds, "frame"]))
     if ("ra" in columns) != ("dec" in columns):
         raise CatalogueError("a column mapping must name both ra and dec, or neither")
     return ColumnMapping(columns, frame)
@@ -90,13 +98,13 @@ def check_column_mapping(option: str, written: str | None) -> None:
         raise CatalogueError(f"{option}: {error}") from error
 
 
-def _mapped(key: str, value: str) -> Mapped:
+def _mapped(key: str, value: str, kind: str) -> Mapped:
     column, colon, unit = value.rpartition(":")
-    if colon and unit_factor(unit, KINDS[key]) is not None:
+    if colon and unit_factor(unit, kind) is not None:
         value = column.strip()
     elif colon and plain_unit(unit) in {u for units in UNITS.values() for u in units}:
         raise CatalogueError(f"unit '{unit}' is not one for {key}: expected one of "
-                             + ", ".join(UNITS.get(KINDS[key], {})))
+                             + ", ".join(UNITS.get(kind, {})))
     else:
         unit = None
     if key not in ("ra", "dec", "name"):
@@ -104,6 +112,9 @@ def _mapped(key: str, value: str) -> Mapped:
             return Mapped(number=float(value), unit=unit)
         except ValueError:
             pass
+        match = _NUMBER_WITH_UNIT.fullmatch(value)
+        if match and unit is None and unit_factor(match[2], kind) is not None:
+            return Mapped(number=float(match[1]), unit=match[2])
     return Mapped(column=value, unit=unit)
 
 

@@ -40,6 +40,10 @@ class FormatError(VisdsError):
     """A product that is not what its name says, or of another format version."""
 
 
+class ImagingError(VisdsError):
+    """An image that cannot be made, cleaned or measured."""
+
+
 class OutputError(VisdsError):
     """An output that cannot be written: no permission, no space, in the way of other data."""
 

@@ -75,6 +75,18 @@ def make_folder(path: str | os.PathLike, *, outside: str | os.PathLike | None = 
     return path
 
 
+def refuse_existing(path: str | os.PathLike | None) -> None:
+    """Check that nothing has the name of something new that is to be written; None is no name.
+
+    Raises
+    ------
+    OutputError
+        If something is there already.
+    """
+    if path is not None and os.path.lexists(path):
+        raise OutputError(f"{path} exists already and is not overwritten: give another name")
+
+
 @contextlib.contextmanager
 def only_writer(path: str | os.PathLike) -> Iterator[None]:
     """Keep programs that ask for the same file here, on any node, from working at the same time.

@@ -18,7 +18,9 @@ _MODULES = (
     "visds.crossmatch.hull", "visds.dynspec.accumulate", "visds.dynspec.cell_sums",
     "visds.dynspec.detection.boxes", "visds.dynspec.detection.disjoint",
     "visds.dynspec.detection.scatter", "visds.dynspec.detection.search", "visds.dynspec.flag",
-    "visds.visibility.bits", "visds.visibility.read", "visds.visibility.sky_model.direct")
+    "visds.imaging.stokes_visibility", "visds.imaging.weighting",
+    "visds.visibility.bits", "visds.visibility.read", "visds.visibility.sky_model.direct",
+    "visds.visibility.sky_model.gridded")
 _PACKAGE = Path(__file__).parents[1]
 
 

@@ -13,6 +13,7 @@ from visds.core.errors import SettingsError
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-zµ]*)\s*")
 
 DEGREES = {"deg": 1.0, "rad": math.degrees(1.0)}
+ANGLES = DEGREES | {"arcmin": 1 / 60, "arcsec": 1 / 3600, "mas": 1 / 3.6e6}
 SECONDS = {"s": 1.0, "ms": 1e-3, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 HERTZ = {"Hz": 1.0, "kHz": 1e3, "MHz": 1e6, "GHz": 1e9}
 BYTES = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
@@ -59,6 +60,11 @@ def bare_number(meaning: str) -> Callable[[Callable[[Any], Any]], Callable[[Any]
 def seconds(text: str) -> float:
     """Return a duration in seconds; a bare number is seconds."""
     return parse(text, SECONDS, bare=1.0)
+
+
+def angle(text: str) -> float:
+    """Return an angle in degrees, as of ``5arcsec`` or ``0.1deg``; a bare number is refused."""
+    return parse(text, ANGLES)
 
 
 @bare_number("degrees")

@@ -29,13 +29,8 @@ class Direction:
 
     def to(self, frame: str) -> "Direction":
         """Return the same position in another frame."""
-        if _family(frame) == _family(self.frame):
-            return Direction(self.ra, self.dec, frame)
-        from astropy.coordinates import SkyCoord
-
-        coordinate = SkyCoord(self.ra, self.dec, unit="deg", frame=_astropy_frame(self.frame))
-        coordinate = coordinate.transform_to(_astropy_frame(frame))
-        return Direction(float(coordinate.ra.deg), float(coordinate.dec.deg), frame)
+        ra, dec = convert_positions(self.ra, self.dec, self.frame, frame)
+        return Direction(float(ra), float(dec), frame)
 
     def __str__(self):
         """Return hours and degrees, as in 05:31:58.700 +33:08:52.50."""
@@ -84,6 +79,18 @@ def parse_direction(text: str) -> Direction:
     if coordinate.size != 1:
         raise SettingsError(f"position '{text}' is not one position")
     return Direction(float(np.ravel(coordinate.ra.deg)[0]), float(np.ravel(coordinate.dec.deg)[0]))
+
+
+def convert_positions(ra: np.ndarray, dec: np.ndarray, frame: str,
+                      to: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return right ascensions and declinations (deg) of positions in `frame` in the frame `to`."""
+    if _family(to) == _family(frame):
+        return ra, dec
+    from astropy.coordinates import SkyCoord
+
+    places = SkyCoord(ra, dec, unit="deg", frame=_astropy_frame(frame))
+    places = places.transform_to(_astropy_frame(to))
+    return places.ra.deg, places.dec.deg
 
 
 def direction_cosines(ra: np.ndarray, dec: np.ndarray, centre: Direction) -> np.ndarray:

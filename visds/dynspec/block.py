@@ -45,7 +45,7 @@ def make_block(slabs: Iterable[VisibilityChunk], target: Direction, stokes: tupl
         time=time, integration=integration,
         time_barycentre=np.full(T, np.nan), scan=np.full(T, first.scan),
         frequency=first.frequency[order], channel_width=first.channel_width[order],
-        spectral_window=np.full(F, first.spectral_window),
+        spectral_window=np.full(F, first.spectral_window), primary_beam=np.ones(F),
         sum_w2_cross=made.sum_w2_cross[:, order],
         sum_w2_covariance=made.sum_w2_covariance[:, order],
         polarizations=stokes, parallel_hands=parallel_hands(correlations),

@@ -32,7 +32,7 @@ class DynamicSpectrum(Record):
     """
 
     format_name: ClassVar[str] = "visds.dynspec"
-    format_version: ClassVar[int] = 1
+    format_version: ClassVar[int] = 2
 
     time: np.ndarray = array("T", "f8", "d", "centre of the integration, MJD UTC")
     integration: np.ndarray = array("T", "f8", "s", "length of the integration, gaps not counted")
@@ -42,6 +42,9 @@ class DynamicSpectrum(Record):
     frequency: np.ndarray = array("F", "f8", "Hz", "centre of the channel, ascending")
     channel_width: np.ndarray = array("F", "f8", "Hz", "width of the channel, positive")
     spectral_window: np.ndarray = array("F", "i4", "", "spectral window of the channel")
+    primary_beam: np.ndarray = array(
+        "F", "f8", "", "power of the primary beam at the target, by which the visibilities were "
+        "divided: 1 where they were not, 0 where it is so low that the channel is empty")
     sum_w: np.ndarray = array("TFP", "f8", "Jy-2", "sum of w")
     sum_wv: np.ndarray = array("TFP", "c16", "Jy-1", "sum of w V")
     sum_w2: np.ndarray = array("TFP", "f8", "Jy-4", "sum of w^2")
@@ -272,8 +275,10 @@ class DynamicSpectrum(Record):
         if np.all(groups.length == 1):
             return self
         width = groups.sum(self.channel_width, 0)
+        used = self.channel_width * (self.primary_beam > 0)
+        power = groups.sum(used * self.primary_beam, 0) / np.maximum(groups.sum(used, 0), 1e-300)
         return self.replace(frequency=groups.sum(self.frequency * self.channel_width, 0) / width,
-                            channel_width=width,
+                            channel_width=width, primary_beam=power,
                             spectral_window=self.spectral_window[groups.start],
                             **self._summed(groups, axis=1))
 

@@ -174,7 +174,8 @@ def _frequency_table(spectrum: DynamicSpectrum) -> fits.BinTableHDU:
     return fits.BinTableHDU.from_columns([
         fits.Column("FREQUENCY", "D", "Hz", array=spectrum.frequency),
         fits.Column("CHANNEL_WIDTH", "D", "Hz", array=spectrum.channel_width),
-        fits.Column("SPECTRAL_WINDOW", "J", array=spectrum.spectral_window)], name="FREQUENCY")
+        fits.Column("SPECTRAL_WINDOW", "J", array=spectrum.spectral_window),
+        fits.Column("PRIMARY_BEAM", "D", array=spectrum.primary_beam)], name="FREQUENCY")
 
 
 def _ascii(text: object) -> str:

@@ -29,8 +29,8 @@ def stitch(blocks: Iterable[DynamicSpectrum], axes: Axes,
     """Return the dynamic spectrum of all blocks on the common axes.
 
     Cells that no block holds are EMPTY; cells that two blocks hold are summed. The barycentric
-    times are NaN. `meta` is completed with the flag statistics and the longest baseline of the
-    blocks, and the scale of the weights.
+    times are NaN, and the primary beam is 1. `meta` is completed with the flag statistics and the
+    longest baseline of the blocks, and the scale of the weights.
 
     Raises
     ------
@@ -62,7 +62,8 @@ def stitch(blocks: Iterable[DynamicSpectrum], axes: Axes,
     if first is None:
         raise ValueError("there are no blocks to stitch")
     spectrum = DynamicSpectrum(
-        **vars(axes), time_barycentre=np.full(len(axes.time), np.nan), **result,
+        **vars(axes), time_barycentre=np.full(len(axes.time), np.nan),
+        primary_beam=np.ones(len(axes.frequency)), **result,
         polarizations=first.polarizations, parallel_hands=first.parallel_hands,
         meta=meta | {"flag_statistics": flag_statistics(counts), "longest_baseline_m": longest,
                      "repeated_baselines": repeated})

@@ -67,8 +67,11 @@ def write_slabs(path: str | os.PathLike, slabs: Iterator[VisibilityChunk], integ
         mark_complete(file)
 
 
-def read_slabs(path: str | os.PathLike, nbytes: int) -> Iterator[VisibilityChunk]:
+def read_slabs(path: str | os.PathLike, nbytes: int, start: int = 0,
+               stop: int | None = None) -> Iterator[VisibilityChunk]:
     """Yield the chunk stored in a file in slabs of at most some `nbytes` in memory.
+
+    Of its integrations those from `start` to before `stop`, by default all.
 
     Raises
     ------
@@ -91,8 +94,11 @@ def read_slabs(path: str | os.PathLike, nbytes: int) -> Iterator[VisibilityChunk
             step = max(step // stored[0].chunks[0], 1) * stored[0].chunks[0]
         whole = {name: _read_whole(file, name, labels) for name in specs
                  if isinstance(file[name], h5py.Dataset) or file[name][labels[0]].shape[2] < F}
-        for begin in range(0, T, step):
-            end = min(begin + step, T)
+        T = T if stop is None else min(T, stop)
+        begin = start
+        while begin < T:
+            # Where HDF5 chunks end, so that none is read twice.
+            end = min(begin - begin % step + step, T)
             arrays = dict(whole)
             for name in _in_time(specs):
                 if name in whole:
@@ -103,6 +109,7 @@ def read_slabs(path: str | os.PathLike, nbytes: int) -> Iterator[VisibilityChunk
                 for place, label in enumerate(labels):
                     arrays[name][..., place] = file[name][label][begin:end]
             yield VisibilityChunk(**arrays, **attributes)
+            begin = end
 
 
 def _in_time(specs: dict[str, ArraySpec]) -> list[str]:

@@ -53,6 +53,15 @@ class Description:
     data_columns: tuple[str, ...]
 
     @property
+    def usual_dish_diameter(self) -> float:
+        """Median diameter of the dishes that have one, m; 0 where none has.
+
+        Some writers leave that of a part of the antennas at zero.
+        """
+        known = self.dish_diameter[self.dish_diameter > 0]
+        return float(np.median(known)) if len(known) else 0.0
+
+    @property
     def placed_antennas(self) -> np.ndarray:
         """Positions (antenna, 3) of the antennas that have one, ITRF m.
 

@@ -339,7 +339,7 @@ def usable_frame(field: Field, path: str) -> None:
 def _open_table(path: str, locking: str):
     try:
         # Parts of a concatenation are found from where it is, not from a link to it.
-        with _no_lock_files():
+        with no_lock_files():
             return tables.table(os.path.realpath(path), readonly=True, lockoptions=locking,
                                 ack=False)
     except RuntimeError as error:
@@ -348,7 +348,7 @@ def _open_table(path: str, locking: str):
 
 
 @contextlib.contextmanager
-def _no_lock_files() -> Iterator[None]:
+def no_lock_files() -> Iterator[None]:
     """Keep casacore from making a lock file in every table that has none.
 
     It reads its settings when the first table is opened; other processes do not get them.

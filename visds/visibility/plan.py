@@ -1,7 +1,7 @@
 """The plan: which rows of a measurement set make which chunks, from metadata alone."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -92,6 +92,14 @@ class ChunkTask:
     def nbytes(self) -> int:
         """Estimated size in memory."""
         return int(self.run_length.sum()) * self.source.bytes_per_row
+
+    def select_times(self, start: int, stop: int) -> "ChunkTask":
+        """Return the task of the integrations from `start` to before `stop` alone."""
+        inside = (self.run_integration >= start) & (self.run_integration < stop)
+        return replace(
+            self, time=self.time[start:stop], integration=self.integration[start:stop],
+            run_start=self.run_start[inside], run_length=self.run_length[inside],
+            run_integration=self.run_integration[inside] - start)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ keep the memory of a rank small whatever the chunk's size, and are read ahead in
 the slab before is worked on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numba
 import numpy as np
@@ -50,13 +50,13 @@ class ChunkReader:
 
     Baselines are all pairs of different antennas that the chunk's rows hold. A pair that occurs
     twice at a time takes two places on axis B, so no row is lost. The visibilities of
-    `model_column`, where given, are subtracted.
+    `model_columns` are subtracted.
     """
 
     def __init__(self, measurement_set: MeasurementSet, task: ChunkTask,
-                 model_column: str | None = None):
+                 model_columns: Sequence[str] = ()):
         self._set = measurement_set
-        self._model_column = model_column
+        self._model_columns = model_columns
         self._task = task
         runs = (task.run_start, task.run_length)
         first = measurement_set.rows("ANTENNA1", *runs)
@@ -87,6 +87,16 @@ class ChunkReader:
         source = self._task.source
         return (len(self._task.time), len(self.antennas), len(source.frequency),
                 len(source.stored))
+
+    @property
+    def uvw(self) -> np.ndarray:
+        """Baseline vectors (T,B,3) of the whole chunk, m."""
+        return self._uvw
+
+    @property
+    def row_places(self) -> np.ndarray:
+        """Place (t B + b) of each row of the task's runs on the grid; -1 of autocorrelations."""
+        return self._place
 
     def slabs(self, buffers: "Buffers | None" = None, stages: int = 1) -> Iterator[VisibilityChunk]:
         """Yield the chunk in slabs, whose arrays are used again.
@@ -126,9 +136,9 @@ class ChunkReader:
         if "weight" in arrays:
             self._read("WEIGHT_SPECTRUM", arrays["weight"], begin, end)
             arrays["weight"][...] = _scaled(arrays["weight"], source)
-        if self._model_column:
+        for column in self._model_columns:
             model = np.empty_like(visibility)
-            self._read(self._model_column, model, begin, end)
+            self._read(column, model, begin, end)
             visibility -= model
         for p, factor in enumerate(source.factors):
             if factor != 1:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from visds.core.sky import Direction, direction_cosines
+from visds.core.sky import Direction, convert_positions, direction_cosines
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +29,8 @@ class ComponentModel:
     shape : (S,3) float64
         Full widths at half maximum along the major and minor axis, arcsec, and the position angle
         of the major axis, deg, north through east. Zeros are a point. By default all points.
+    is_polarization_constant : (S) bool
+        Whether Q, U and V are the same at all frequencies instead. By default none.
     """
 
     ra: np.ndarray
@@ -38,13 +40,15 @@ class ComponentModel:
     spectral_terms: np.ndarray
     is_logarithmic: np.ndarray = field(default=None)
     shape: np.ndarray = field(default=None)
+    is_polarization_constant: np.ndarray = field(default=None)
 
     def __post_init__(self):
         count = len(self.ra)
         terms = np.asarray(self.spectral_terms, float).reshape(count, -1)
         object.__setattr__(self, "spectral_terms", terms)
         for name, default in (("is_logarithmic", np.ones(count, bool)),
-                              ("shape", np.zeros((count, 3)))):
+                              ("shape", np.zeros((count, 3))),
+                              ("is_polarization_constant", np.zeros(count, bool))):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, default)
 
@@ -74,14 +78,14 @@ class ComponentModel:
             added[ordinary] = np.where(has_intensity, 0, change)
         flux = self.stokes.T[:, :, np.newaxis] * fraction
         flux[0] += added
+        constant = self.is_polarization_constant
+        flux[1:, constant] = self.stokes.T[1:, constant, np.newaxis]
         return flux
 
     def cosines(self, centre: Direction) -> np.ndarray:
         """Return l, m and n - 1 (S,3) about a phase centre, along the axes of its frame."""
-        places = [Direction(ra, dec).to(centre.frame)
-                  for ra, dec in zip(self.ra, self.dec, strict=True)]
-        return direction_cosines(np.array([place.ra for place in places]),
-                                 np.array([place.dec for place in places]), centre)
+        ra, dec = convert_positions(self.ra, self.dec, "ICRS", centre.frame)
+        return direction_cosines(ra, dec, centre)
 
 
 def _power(ratio: np.ndarray, terms: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from visds.visibility.sky_model.components import ComponentModel
+from visds.visibility.sky_model.image_pixels import ImagePixels
 from visds.visibility.sky_model.images import ImageModel
 
 
@@ -12,10 +13,10 @@ class Part:
 
     `origin` is what the user named. `is_intrinsic` says whether its flux densities are those of
     the sky, to be multiplied with the primary beam, or apparent, as seen through it; `scale_reason`
-    in words how that is known.
+    in words how that is known. An image whose pixels are summed directly is `ImagePixels`.
     """
 
-    content: ComponentModel | ImageModel
+    content: ComponentModel | ImageModel | ImagePixels
     origin: str
     is_intrinsic: bool
     scale_reason: str

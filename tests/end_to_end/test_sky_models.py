@@ -1,0 +1,169 @@
+"""Sky models of every form through visds-run: what is subtracted, and the target that is not."""
+
+import json
+
+import numpy as np
+import pytest
+from astropy.table import Table, vstack
+from rooms import plan, writable
+
+from visds import DynamicSpectrum
+from visds.commands.run import main
+
+STAR = 0.020
+OPTIONS = {"scans": 2, "channels": 16, "channel_width": "8MHz", "sources": 15, "noise": "1mJy",
+           "taylor_terms": 4, "model": True, "antennas": 8, "quiescent": (STAR, 0, 0, 0.005)}
+
+
+@pytest.fixture(scope="module")
+def observation(simulated):
+    return simulated(**OPTIONS)
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    """Return a function that runs visds-run: spectrum, provenance and what was said."""
+    def call(observation, *models, options=(), out="out"):
+        folder = tmp_path / out
+        code = main([str(observation.measurement_set), "-o", str(folder),
+                     "--no-images", "--plots", "I",
+                     *options, *(["--model", *map(str, models)] if models else [])])
+        assert code == 0, capsys.readouterr().err
+        return (DynamicSpectrum.read(folder / "dynspec.h5"),
+                json.loads((folder / "provenance.json").read_text())["sky_model"],
+                (folder / "log.txt").read_text())
+
+    return call
+
+
+def mean(spectrum):
+    """Return the mean Stokes I and its error, Jy."""
+    place = spectrum.index("I")
+    weight = spectrum.sum_w[..., place].sum()
+    return spectrum.sum_wv[..., place].real.sum() / weight, weight**-0.5
+
+
+def with_star(observation, tmp_path, away=0.0):
+    """Return the table of the background with the star in it, so many arcsec from its place."""
+    spectrum_table = Table.read(observation.components)
+    ra, dec = plan(observation.measurement_set).phase_centre
+    star = spectrum_table[:1].copy()
+    star["ra"], star["dec"] = ra, dec + away / 3600
+    star["I"], star["spectral_index"] = STAR, 0.0
+    path = tmp_path / "with star.ecsv"
+    vstack([spectrum_table, star]).write(path, format="ascii.ecsv")
+    return path
+
+
+def test_components_image_and_column_leave_the_same_star(observation, run):
+    found = {}
+    for name, model in (("list", observation.components), ("image", observation.images[0]),
+                        ("column", "MODEL_DATA")):
+        spectrum, _, _ = run(observation, model, out=name)
+        found[name] = mean(spectrum)[0]
+        flux, error = mean(spectrum)
+        assert abs(flux - STAR) < 5 * error + 2e-4
+    assert np.ptp(list(found.values())) < 1e-4, found
+
+
+def test_gridded_and_direct_give_the_same_spectrum(observation, run):
+    spectra = [run(observation, observation.images[1], options=("--engine", engine), out=engine)[0]
+               for engine in ("direct", "gridded")]
+    values = [spectrum.values("I") for spectrum in spectra]
+    # 1e-5 of the brightest, about 0.1 Jy.
+    np.testing.assert_allclose(values[0], values[1], atol=1e-6)
+
+
+def test_the_star_is_taken_out_of_the_model_and_stays_in_the_spectrum(observation, run, tmp_path):
+    spectrum, entry, said = run(observation, with_star(observation, tmp_path, 0.7))
+    flux, error = mean(spectrum)
+    assert abs(flux - STAR) < 5 * error + 2e-4
+    removed, = entry["excised"]["removed"]
+    assert removed["content"] == "1 component"
+    assert removed["flux_density"] == pytest.approx(STAR)
+    assert "1 component of" in said
+    assert "20 mJy" in said
+    assert entry["self_subtraction"]["left"] == 0
+
+
+def test_keep_target_subtracts_the_star_and_says_so(observation, run, tmp_path):
+    spectrum, entry, said = run(observation, with_star(observation, tmp_path),
+                                options=("--keep-target",))
+    flux, error = mean(spectrum)
+    assert abs(flux) < 5 * error + 4e-4
+    assert entry["excised"]["removed"] == []
+    assert entry["self_subtraction"]["left"] == pytest.approx(STAR)
+    assert "its constant flux density is lost" in said
+
+
+def test_a_star_in_the_model_column_is_told(observation, run, simulated, tmp_path):
+    copy = simulated(**OPTIONS, copy_to=tmp_path / "copy")
+    with writable(copy.measurement_set) as table:
+        table.putcol("MODEL_DATA", table.getcol("DATA"))
+    spectrum, entry, said = run(copy, "column")
+    assert abs(mean(spectrum)[0]) < 1e-6
+    nothing_subtracted, _, _ = run(observation, out="data")
+    assert entry["self_subtraction"]["column"] == pytest.approx(mean(nothing_subtracted)[0])
+    assert "its constant flux density is lost" in said
+
+
+def test_several_models_are_subtracted_together(observation, run, tmp_path):
+    table = Table.read(observation.components)
+    for name, rows in (("one", table[:7]), ("other", table[7:])):
+        rows.write(tmp_path / f"{name}.ecsv", format="ascii.ecsv")
+    whole, _, _ = run(observation, observation.components, out="whole")
+    halves, entry, _ = run(observation, tmp_path / "one.ecsv", tmp_path / "other.ecsv",
+                           out="halves")
+    assert len(entry["parts"]) == 2
+    np.testing.assert_allclose(halves.values("I"), whole.values("I"), atol=1e-6)
+
+
+def test_a_rerun_does_not_subtract_twice(observation, run):
+    first, _, _ = run(observation, observation.images[0])
+    again, _, said = run(observation, observation.images[0], options=("--time-bin", "1"))
+    assert "2 of them from an earlier run" in said
+    np.testing.assert_array_equal(first.values("I"), again.values("I"))
+
+
+def test_intrinsic_flux_densities_need_a_beam_and_are_attenuated_by_it(observation, run, tmp_path,
+                                                                       capsys):
+    code = main([str(observation.measurement_set), "-o", str(tmp_path / "no"), "--model",
+                 str(observation.components), "--model-flux", "intrinsic"])
+    assert code == 2
+    assert "--primary-beam" in capsys.readouterr().err
+    table = Table.read(observation.components)
+    wide, _, _ = run(observation, observation.components, out="apparent",
+                     options=("--model-flux", "apparent"))
+    # A beam of a very small dish attenuates nothing in the field.
+    same, entry, _ = run(observation, observation.components, out="wide", options=(
+        "--model-flux", "intrinsic", "--primary-beam", "airy:0.05m", "--smear-model", "no"))
+    assert entry["parts"][0]["intrinsic"]
+    np.testing.assert_allclose(same.values("I"), wide.values("I"), atol=1e-5)
+    narrow, _, _ = run(observation, observation.components, out="narrow", options=(
+        "--model-flux", "intrinsic", "--primary-beam", "airy:60m", "--smear-model", "no"))
+    assert np.abs(narrow.values("I") - wide.values("I")).max() > 1e-4 * table["I"].max()
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("", "is empty"),
+    ("ra,dec,I,reference_frequency\n", "has no rows"),
+    ("ra,dec,I,reference_frequency\nnan,1,1,1e9\n", "finite"),
+    ("Format = Name, Type, Ra, Dec, I, SpectralIndex='[]', ReferenceFrequency='1e9'\n"
+     "a,SHAPELET,01:39:00,-17.57.00,1,[0],1e9\n", "shapelets")])
+def test_a_model_that_cannot_be_used_is_one_line(observation, tmp_path, capsys, text, said):
+    path = tmp_path / "model.txt"
+    path.write_text(text)
+    code = main([str(observation.measurement_set), "-o", str(tmp_path / "out"), "--model",
+                 str(path)])
+    lines = capsys.readouterr().err.splitlines()
+    assert code == 2
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert str(path) in lines[0]
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_data_column_is_no_model_of_itself(observation, tmp_path, capsys):
+    code = main([str(observation.measurement_set), "-o", str(tmp_path / "out"), "--model", "DATA"])
+    assert code == 2
+    assert "subtracted from itself" in capsys.readouterr().err

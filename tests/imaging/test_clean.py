@@ -1,0 +1,82 @@
+"""Images cleaned by tclean have the flux densities of the sky, in any Stokes parameter."""
+
+import dataclasses
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rooms import chunks, plan
+
+from visds.core.errors import ImagingError
+from visds.core.sky import Direction
+from visds.imaging.clean import clean_image, needs_w
+from visds.imaging.clean_settings import CleanSettings
+from visds.imaging.geometry import Geometry
+from visds.imaging.scratch_set import Observatory, ScratchSet
+from visds.imaging.stokes_visibility import gather
+from visds.imaging.weighting import Weighting
+
+CELL = 1 / 3600
+STAR = (20.0, -31.0)  # arcsec east and north
+
+
+def cleaned(path, folder, stokes, *options, size=256, change=None, **settings):
+    planned = plan(path, *options)
+    centre = Direction(*planned.phase_centre, planned.frame).to("ICRS")
+    slabs = chunks(path, *options)
+    if change is not None:
+        slabs = [change(slab) for slab in slabs]
+    return clean_image(
+        gather(slabs, (stokes,), centre), Geometry(centre, CELL, size), Weighting("briggs", 0.0),
+        dataclasses.replace(CleanSettings(), **settings),
+        observatory=Observatory.of(planned.description), mjd=float(planned.tasks[0].time[0]),
+        frame="TOPO", scratch=folder)
+
+
+@pytest.fixture(scope="module")
+def star(simulated):
+    """Return a measurement set of one star of I = 100 mJy, V = -40 mJy."""
+    return simulated(antennas=14, quiescent=(0.1, 0, 0, -0.04), noise=0.002, scans=1,
+                     target_offset=STAR, channels=4).measurement_set
+
+
+@pytest.mark.parametrize(("stokes", "flux_density"), [("I", 0.1), ("V", -0.04)])
+def test_a_source_of_either_sign_has_its_flux_density_and_place(star, tmp_path, stokes,
+                                                                flux_density):
+    made = cleaned(star, tmp_path, stokes)
+    y, x = np.unravel_index(np.argmax(np.abs(made.image)), made.image.shape)
+    assert (x, y) == (128 - 20, 128 - 31)
+    assert made.image[y, x] == pytest.approx(flux_density, rel=0.01)
+    assert made.model.sum() == pytest.approx(flux_density, rel=0.01)
+    assert np.abs(made.residual).max() < 0.01 * abs(flux_density)
+    assert np.argmax(made.response) == 128 * 256 + 128
+    assert 3600 * made.beam.major < 10
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_model_has_taken_out_is_not_in_the_image(star, tmp_path):
+    def without(slab):
+        return slab.replace(visibility=np.zeros_like(slab.visibility))
+
+    made = cleaned(star, tmp_path, "I", change=without)
+    assert not made.image.any()
+    assert made.iterations == 0
+
+
+def test_nothing_to_image_is_said(star, tmp_path):
+    def flagged(slab):
+        return slab.replace(flags=np.ones_like(slab.flags))
+
+    with pytest.raises(ImagingError, match="every visibility of this selection is flagged"):
+        cleaned(star, tmp_path, "I", change=flagged)
+    assert not list(tmp_path.iterdir())
+
+
+def test_w_counts_where_it_turns_phases_at_the_edge():
+    data = ScratchSet(Path(), "I", longest=1e4, highest_w=1e4, band=(1e9, 1e9), frame="TOPO",
+                      sum_of_weights=1.0, diameter=25.0)
+    centre = Direction(10.0, 20.0)
+    edge = math.degrees(math.sqrt(0.1 / math.pi / 1e4))
+    for factor, answer in ((0.99, False), (1.01, True)):
+        assert needs_w(data, Geometry(centre, 2 * factor * edge / 256, 256)) is answer

@@ -1,0 +1,126 @@
+"""What is done to every chunk: a worker's share of the recipe."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from visds.core.ahead import ahead
+from visds.core.arrays import stored_key
+from visds.core.errors import FormatError
+from visds.core.provenance import key
+from visds.core.sky import Direction
+from visds.dynspec.block import make_block
+from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+from visds.dynspec.flag import clip
+from visds.dynspec.flag_settings import FlagSettings
+from visds.visibility.amplitude import correct_smearing
+from visds.visibility.chunk import VisibilityChunk
+from visds.visibility.chunk_file import read_slabs, write_slabs
+from visds.visibility.measurement_set import MeasurementSet
+from visds.visibility.plan import ChunkTask
+from visds.visibility.read import SLAB_BYTES, Buffers, ChunkReader
+from visds.visibility.sky_model.model_file import read_model
+from visds.visibility.sky_model.predict import Method, subtracted
+
+_BUFFERS = Buffers()  # of this rank, for one chunk after the other
+
+
+@dataclass(frozen=True, eq=False)
+class SubtractedData:
+    """The visibilities of chunks with the sky model subtracted, wherever they come from.
+
+    Chunk files in `folder` are used where their key is right, and the measurement set elsewhere.
+    `model_file` holds the parts of the sky model (None: there is none), `columns` those that are
+    subtracted on reading; `model_key` stands for all that is subtracted and how.
+    """
+
+    folder: Path
+    source_key: str
+    model_file: Path | None
+    columns: tuple[str, ...]
+    model_key: str
+    method: Method
+
+    def key(self, task: ChunkTask) -> str:
+        """Return the key of a chunk's visibilities, wherever the measurement set was moved."""
+        anywhere = dataclasses.replace(task, source=dataclasses.replace(task.source, path=""))
+        return key(self.source_key, anywhere, self.model_key)
+
+    def path(self, task: ChunkTask) -> Path:
+        """Return the name of a chunk's visibility file."""
+        return self.folder / f"{task.name}.visibility.h5"
+
+    def is_on_file(self, task: ChunkTask) -> bool:
+        """Whether a chunk file of these very visibilities is there."""
+        return stored_key(self.path(task), VisibilityChunk) == self.key(task)
+
+    def slabs(self, task: ChunkTask) -> Iterator[VisibilityChunk]:
+        """Yield the slabs of a chunk, from its file where that is there."""
+        if self.is_on_file(task):
+            yield from read_slabs(self.path(task), SLAB_BYTES)
+            return
+        with self.read(task) as slabs:
+            yield from slabs
+
+    @contextlib.contextmanager
+    def read(self, task: ChunkTask, *, stages: int = 1) -> Iterator[Iterator[VisibilityChunk]]:
+        """Yield the slabs of a chunk out of the measurement set.
+
+        `stages` is how many stages of `ahead` work on them (`ChunkReader.slabs`). All that reads
+        is closed at the end, also where a slab cannot be used.
+        """
+        with MeasurementSet(task.source.path) as measurement_set:
+            reader = ChunkReader(measurement_set, task, self.columns)
+            slabs = reader.slabs(_BUFFERS, stages=stages)
+            if self.model_file is not None:
+                slabs = subtracted(slabs, reader.uvw, read_model(self.model_file), self.method)
+            yield slabs
+
+
+@dataclass(frozen=True, eq=False)
+class ChunkJob:
+    """Makes one chunk's block, and its visibility file unless streaming."""
+
+    data: SubtractedData
+    target: Direction
+    stokes: tuple[str, ...]
+    correlations: tuple[str, ...]
+    flags: FlagSettings
+    stream: bool
+    smearing_corrected: bool
+
+    def __call__(self, task: ChunkTask) -> str:
+        """Make one chunk and say what was done.
+
+        The measurement set is not read if the visibilities are on file from an earlier run, and
+        nothing is done if the block is. Files that are damaged are made again.
+        """
+        visibility_key = self.data.key(task)
+        block_key = key(visibility_key, self.target, self.stokes, self.correlations, self.flags,
+                        self.smearing_corrected)
+        block_path = self.data.folder / f"{task.name}.block.h5"
+        if stored_key(block_path, DynamicSpectrum) == block_key:
+            with contextlib.suppress(FormatError):
+                DynamicSpectrum.read(block_path)
+                return "reused"
+        path = self.data.path(task)
+        if self.data.is_on_file(task):
+            with contextlib.suppress(FormatError):
+                self._average(read_slabs(path, SLAB_BYTES)).write(block_path, block_key)
+                return "averaged again"
+        with contextlib.ExitStack() as stack:
+            slabs = stack.enter_context(self.data.read(task, stages=1 if self.stream else 2))
+            if not self.stream:
+                slabs = stack.enter_context(contextlib.closing(
+                    write_slabs(path, slabs, len(task.time), visibility_key)))
+            slabs = stack.enter_context(contextlib.closing(ahead(slabs)))
+            self._average(slabs).write(block_path, block_key)
+        return "made"
+
+    def _average(self, slabs: Iterator[VisibilityChunk]) -> DynamicSpectrum:
+        clipped = (clip(slab, self.flags) for slab in slabs)
+        if self.smearing_corrected:
+            clipped = (correct_smearing(slab, self.target) for slab in clipped)
+        return make_block(clipped, self.target, self.stokes, self.correlations)

@@ -1,0 +1,109 @@
+"""visds-image: images of a measurement set or of a run, and what is measured on them."""
+
+import gc
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from visds.core.deadline import heed_signals
+from visds.core.errors import SettingsError
+from visds.core.farm import Farm, serve_ranks
+from visds.core.kernels import compile_kernels, kernels_are_cached
+from visds.core.launcher import is_coordinator, launched_size
+from visds.core.program import run_program
+from visds.core.settings import Parser
+
+_DESCRIPTION = """\
+Make images (FITS) of the visibilities of a measurement set, or of the chunk files of a run, which
+have its sky model subtracted; and a table of what is measured on each: noise, peak, flux density at
+the target, position and flux density of a source near it, with errors. --clean deconvolves them,
+--find searches the whole field for sources that nobody listed and matches them with catalogues. The
+images of one interval and band are one piece of work of an MPI rank."""
+
+_EPILOG = """\
+products in OUT:
+  NAME_I.fits ...   image in Jy/beam (SIN, ICRS), not corrected for the primary beam
+  NAME_I.png ...    picture of it
+  NAME_I.psf.fits   with --psf: response to a point source
+  NAME_I.residual.fits, NAME_I.model.fits
+                    with --clean: what is left (Jy/beam), and what was taken (Jy/pixel)
+  images.ecsv       a row for each image
+  found.ecsv        with --find: a row for each source in each image
+  matches.ecsv      with --find: of the sources found with the catalogues
+  log.txt, settings.toml, provenance.json
+
+exit codes:
+  0   all images are made
+  2   input or settings cannot be used; the one line on standard error says what and where
+  3   some images failed; the log names them
+  130 interrupted from the keyboard
+
+examples:
+  visds-image star.visds
+  visds-image star.visds --interval detections -o bursts
+  visds-image star.ms --stokes IV --interval 60s --weighting briggs --robust 0.5
+  visds-image star.ms --interval 60s --find --catalogue gaia.vot
+  visds-image star.ms --clean --weighting briggs
+  mpirun -n 16 visds-image star.visds --interval scan --bands 4 --centre target --size 512
+"""
+RUN_TABLES = ("target", "flag", "average", "detect", "plot", "run")
+"""Tables of the settings of visds-run that images do not use."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run visds-image and return its exit code."""
+    return run_program("visds-image", _body, argv)
+
+
+def _body(argv: Sequence[str] | None) -> int:
+    heed_signals()
+    from visds.crossmatch.settings import MatchSettings
+    from visds.imaging.clean_settings import CleanSettings
+    from visds.imaging.settings import ImageSettings
+    from visds.visibility.selection import ReadSettings
+
+    stages = {"image": ImageSettings, "read": ReadSettings, "clean": CleanSettings,
+              "match": MatchSettings}
+    parser = Parser("visds-image", _DESCRIPTION, stages, epilog=_EPILOG, foreign=RUN_TABLES)
+    add = parser.argparse.add_argument
+    add("source", metavar="MS|RUN",
+        help="calibrated measurement set, or the folder of a finished visds-run")
+    add("-o", "--out", metavar="OUT",
+        help="folder of the products (default: RUN/images, or MS with .images for .ms)")
+    arguments, settings = parser.parse(argv)
+    out = arguments.out or _default_out(arguments.source)
+
+    def program(farm: Farm) -> int:
+        from visds.imaging_pipeline import run_images
+
+        return run_images(arguments.source, out, settings, farm)
+
+    if is_coordinator() and not kernels_are_cached():
+        print("compiling kernels, once for this installation", file=sys.stderr, flush=True)
+        if launched_size() is None:
+            compile_kernels()
+    return serve_ranks(program, compile_kernels, _load_recipe)
+
+
+def _load_recipe() -> None:
+    """Import what every rank will need, on all ranks at once."""
+    importlib.import_module("visds.imaging_pipeline")
+    gc.freeze()  # modules stay: the collector need not look through them again and again
+
+
+def _default_out(source: str) -> str:
+    if (Path(source) / "chunks").is_dir():
+        return str(Path(source) / "images")
+    stem = source.rstrip("/")
+    name = stem.removesuffix(".ms").removesuffix(".MS")
+    if name == stem:
+        from visds.visibility.measurement_set import MeasurementSet
+
+        MeasurementSet(source).close()  # says so if it is none
+        raise SettingsError(f"-o OUT is missing, and {source} does not end in .ms")
+    return name + ".images"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

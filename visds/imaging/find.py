@@ -1,0 +1,220 @@
+"""Sources in an image, wherever they are: a blind search.
+
+A dirty image of natural weights is itself the matched filter for a point source: each pixel is the
+best estimate of the flux density of a source there, and with the local noise its signal to noise.
+The highest peak is fitted and taken out with its response over the whole image before what is
+below it is looked at, as in CLEAN, or its sidelobes would be sources too.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from visds.core.sky import Direction
+from visds.imaging.image import Image
+from visds.imaging.local_noise import independent_beams, local_noise
+from visds.imaging.source_fit import SourceFit, fit_point
+from visds.imaging.spread_response import SpreadResponse
+
+THRESHOLD = 5.5
+"""Signal to noise of a source: by noise one in 20 images of 1024 x 1024 pixels reaches it.
+
+Of either sign, with the smallest beam there is on pixels of a fifth of the fringe of the longest
+baseline, FWHM 5 pixels: 42 000 independent beams (`local_noise.expected_peaks`).
+"""
+DOUBT = 0.1
+"""Part of a response by which it may be wrong."""
+BEYOND_DOUBT = 3.0
+"""Signal to noise by which a source has to exceed what sidelobes that are not known may reach."""
+MOST = 1000
+_BETWEEN_PIXELS = 0.85
+_GROWN = 1.5
+_SAME_PEAK = 0.3
+_BRIGHT = 0.5  # of the brightest, or more where sidelobes are high: what is fitted at once
+_EDGE = 3
+_FIT_HALF = 64
+_FINE = np.linspace(-1, 1, 21)
+
+
+@dataclass(frozen=True)
+class FoundSource:
+    """A source: its fit, the highest value between pixels (Jy/beam), its noise and their ratio."""
+
+    fit: SourceFit
+    peak: float
+    noise: float
+
+    @property
+    def snr(self) -> float:
+        """Signal to noise, positive of negative sources too."""
+        return abs(self.peak) / self.noise
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """What a search has found, the highest signal to noise first.
+
+    `beams` is the number of independent beams searched, `both_signs` whether negative sources were
+    looked for; `noise` the median noise, Jy/beam.
+    """
+
+    sources: tuple[FoundSource, ...]
+    beams: float
+    both_signs: bool
+    noise: float
+
+
+def find_in(image: Image, threshold: float = THRESHOLD, *, both_signs: bool | None = None,
+            doubt: np.ndarray | None = None) -> Search:
+    """Return the point sources in an image above a signal to noise.
+
+    Parameters
+    ----------
+    image : Image
+        Its response is best known twice as wide as the image; beyond what is known of it sources
+        weaker than its outer sidelobes are not believed.
+    threshold : float
+        Of the highest value between pixels over the local noise.
+    both_signs : bool, optional
+        Look for negative sources too; by default in all but images of Stokes I that are no
+        difference.
+    doubt : (Y,X), optional
+        Jy/beam by which the image may be wrong; sources have to exceed it by 3 times the noise.
+
+    Returns
+    -------
+    Search
+        At most 1000 sources; those until what is left grows, where an image is not one of point
+        sources with this response. Nothing where the image has no beam.
+    """
+    if both_signs is None:
+        both_signs = image.stokes != "I" or image.content.name.endswith("difference")
+    if image.beam is None:
+        return Search((), 0.0, both_signs, math.nan)
+    peeling = _Peeling(image, threshold, both_signs, doubt)
+    while len(peeling.places) < MOST and peeling.take_brightest():
+        pass
+    return peeling.search()
+
+
+class _Peeling:
+    """An image from which sources are taken one after the other."""
+
+    def __init__(self, image: Image, threshold: float, both_signs: bool,
+                 doubt: np.ndarray | None):
+        self._image, self._threshold, self._both_signs = image, threshold, both_signs
+        self._on_sky = _on_sky(image)
+        self._values = np.where(self._on_sky, image.values, np.nan)
+        self._response = SpreadResponse(image)
+        self._beam = max(math.sqrt(image.beam.major * image.beam.minor) / image.geometry.cell, 2.0)
+        self._doubt = np.zeros(image.values.shape) if doubt is None else doubt.copy()
+        self._refused = ~self._on_sky
+        for axis in (0, 1):
+            edge = np.moveaxis(self._refused, axis, 0)
+            edge[:_EDGE] = edge[-_EDGE:] = True
+        self._lowest = math.inf
+        self.places: list[tuple[float, float, float]] = []  # peak, x, y
+        self._noise = local_noise(self._values, self._beam)
+
+    def take_brightest(self) -> bool:
+        """Take out the brightest sources; False if none is left."""
+        height = np.abs(self._values) if self._both_signs else self._values
+        high = (height > _BETWEEN_PIXELS * self._least(slice(None))) & ~self._refused & (
+            self._noise > 0)
+        if not high.any():
+            return False
+        height = np.where(high, height, 0)
+        if height.max() > _GROWN * self._lowest:
+            return False
+        self._lowest = min(self._lowest, height.max())
+        is_peak = high & (height == ndimage.maximum_filter(
+            height, size=2 * max(1, round(self._beam / 2)) + 1))
+        y, x = np.nonzero(is_peak)
+        order = np.argsort(-height[y, x])
+        bright = max(_BRIGHT, min(1.5 * self._response.sidelobe, 1.0)) * height.max()
+        for row, column in zip(y[order], x[order], strict=True):
+            if height[row, column] < bright or len(self.places) >= MOST:
+                break
+            self._take(int(column), int(row))
+        self._noise = local_noise(self._values, self._beam)
+        return True
+
+    def _take(self, column: int, row: int) -> None:
+        """Take out the source at a pixel, if there is one."""
+        peak = _highest(self._values, column, row)
+        if abs(peak) < self._least((row, column)):
+            self._refuse(column, row)
+            return
+        fit = self._fit(self._values, column, row, self._noise[row, column])
+        x, y = float(column), float(row)
+        if abs(fit.peak - peak) < _SAME_PEAK * abs(peak):
+            x, y = self._image.geometry.pixel(Direction(fit.ra, fit.dec))
+            peak = fit.peak
+        self.places.append((peak, x, y))
+        self._response.subtract(self._values, peak, x, y)
+        window = self._response.window(x, y)
+        left = np.full(self._doubt.shape, self._response.outer)
+        left[window] = DOUBT * ndimage.maximum_filter(
+            np.abs(self._response.at(x, y)), size=2 * round(self._beam) + 1)
+        np.maximum(self._doubt, abs(peak) * left, out=self._doubt)
+
+    def _least(self, where) -> np.ndarray:
+        """Return what a source has to reach, Jy/beam."""
+        noise = self._noise[where]
+        return np.maximum(self._threshold * noise, BEYOND_DOUBT * noise + self._doubt[where])
+
+    def _refuse(self, column: int, row: int) -> None:
+        self._refused[max(row - 1, 0):row + 2, max(column - 1, 0):column + 2] = True
+
+    def _fit(self, values: np.ndarray, column: float, row: float, noise: float) -> SourceFit:
+        image = self._image.replace(values=values, response=cropped_response(self._image))
+        within = 1.5 * self._image.geometry.cell
+        return fit_point(image, self._image.geometry.direction(column, row), within, noise)
+
+    def search(self) -> Search:
+        """Return the sources, each fitted again where all others are taken out."""
+        found = []
+        for peak, x, y in self.places:
+            values = self._values.copy() if len(self.places) > 1 else self._values
+            half = min(_FIT_HALF, self._response.coverage)
+            window = self._response.window(x, y, half)
+            values[window] += peak * self._response.at(x, y, half)
+            column, row = round(x), round(y)
+            noise = float(self._noise[row, column])
+            fit = self._fit(values, column, row, noise)
+            highest = _highest(values, column, row)
+            if math.isfinite(fit.peak) and abs(highest) >= self._threshold * noise and (
+                    self._both_signs or highest > 0):
+                found.append(FoundSource(fit, highest, noise))
+        known = self._noise > 0
+        beams = independent_beams(np.divide(
+            self._values, self._noise, out=np.full_like(self._values, np.nan), where=known))
+        return Search(tuple(sorted(found, key=lambda source: -source.snr)), beams,
+                      self._both_signs, float(np.median(self._noise)))
+
+
+def cropped_response(image: Image, half: int = _FIT_HALF) -> np.ndarray | None:
+    """Return the response of an image no further than `half` pixels about its peak."""
+    if image.response is None:
+        return None
+    middle = len(image.response) // 2
+    reach = min(half, middle)
+    part = slice(middle - reach, middle + reach)
+    return image.response[part, part]
+
+
+def _highest(values: np.ndarray, column: int, row: int) -> float:
+    """Return the highest modulus between pixels within one of a place, with its sign."""
+    y0, x0 = max(row - 8, 0), max(column - 8, 0)
+    cut = np.nan_to_num(values[y0:row + 9, x0:column + 9].astype(float))
+    grid = np.meshgrid(row - y0 + _FINE, column - x0 + _FINE, indexing="ij")
+    sign = np.sign(values[row, column])
+    return float(sign * (sign * ndimage.map_coordinates(cut, grid, order=5, mode="nearest")).max())
+
+
+def _on_sky(image: Image) -> np.ndarray:
+    offset = math.radians(image.geometry.cell) * (np.arange(image.geometry.size)
+                                                  - image.geometry.size / 2)
+    return np.isfinite(image.values) & (np.hypot(offset[:, None], offset) < 0.999)

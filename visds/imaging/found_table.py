@@ -1,0 +1,160 @@
+"""The table of what a blind search has found, as catalogues are read and matched."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from astropy.table import Table
+
+from visds.core.catalogue import position_names
+from visds.core.sky import Direction, separation
+from visds.imaging.find import Search
+from visds.imaging.image import Image
+from visds.imaging.local_noise import expected_peaks
+
+COLUMNS = {
+    "name": (str, None, "of the candidate: its position in the row of highest signal to noise"),
+    "brightest": (bool, None, "whether that is this row"),
+    "ra": (float, "deg", "of the fit, ICRS"),
+    "dec": (float, "deg", "of the fit, ICRS"),
+    "ra_error": (float, "arcsec", "standard error on the sky"),
+    "dec_error": (float, "arcsec", "standard error"),
+    "flux_density": (float, "Jy", "of the point source fitted; of a difference, above that of "
+                     "the other images"),
+    "flux_density_error": (float, "Jy", "its standard error"),
+    "snr": (float, None, "highest value between pixels over the local noise, positive"),
+    "false_alarm_probability": (float, None, "that anything but a source reaches this anywhere in "
+                                "all images: noise or, in Stokes I, what makes negative sources"),
+    "rms": (float, "Jy", "local noise, per beam"),
+    "stokes": (str, None, "Stokes parameter"),
+    "image": (str, None, "image in which it is, or that less the mean of the others"),
+    "start": (float, "d", "begin of the image's first integration, MJD UTC"),
+    "stop": (float, "d", "end of its last integration, MJD UTC"),
+    "band_low": (float, "Hz", "lower edge of its lowest channel"),
+    "band_high": (float, "Hz", "upper edge of its highest channel"),
+}
+_SAME_BEAMS = 0.5
+_TYPES = {str: "U64", float: "f8", bool: "?"}
+
+
+def found_rows(image: Image, search: Search, name: str, weight: float) -> list[dict]:
+    """Return the rows of what was found in one image, called `name`; without what all images say.
+
+    Beside the columns each has the beam (deg), the weight of the snapshot, and whether it is kept:
+    a negative source in Stokes I that is of no difference only tells of sidelobes.
+    """
+    is_difference = image.content.name.endswith("difference")
+    content = image.content
+    return [{
+        "ra": source.fit.ra, "dec": source.fit.dec, "ra_error": source.fit.ra_error,
+        "dec_error": source.fit.dec_error, "flux_density": source.fit.flux_density,
+        "flux_density_error": source.fit.flux_density_error, "snr": source.snr,
+        "rms": source.noise, "stokes": image.stokes, "image": name, "start": content.start,
+        "stop": content.stop, "band_low": content.band_low, "band_high": content.band_high,
+        "beam": math.sqrt(image.beam.major * image.beam.minor), "weight": weight,
+        "kept": image.stokes != "I" or is_difference or source.fit.flux_density > 0,
+    } for source in search.sources]
+
+
+def found_table(rows: Sequence[dict], beams: float, threshold: float) -> Table:
+    """Return the table of all that was found, the candidates in order of signal to noise.
+
+    Rows within half a beam of each other are one candidate, whatever their image or Stokes
+    parameter. In Stokes I negative candidates are what is found of sidelobes: so many of as high a
+    signal to noise or higher are expected beside those of noise among the positive ones.
+
+    Parameters
+    ----------
+    rows : of `found_rows`
+    beams : float
+        Independent beams in all images that were searched, each of both signs counted twice.
+    threshold : float
+        Of the search.
+    """
+    groups = candidates(rows)
+    negative = np.array([group[0]["snr"] for group in groups
+                         if group[0]["stokes"] == "I" and group[0]["flux_density"] < 0])
+
+    def probability(row: dict) -> float:
+        alarms = float(expected_peaks(beams, row["snr"], both_signs=False))
+        if row["stokes"] == "I":
+            alarms += int((negative >= row["snr"]).sum())
+        return -math.expm1(-alarms)
+
+    groups = [group for group in groups if any(row["kept"] for row in group)]
+    made = []
+    for group in groups:
+        first, *others = (row for row in group if row["kept"])
+        name = str(position_names([first["ra"]], [first["dec"]])[0])
+        others.sort(key=lambda row: (row["start"], row["image"], "IQUV".index(row["stokes"])))
+        made += [row | {"name": name, "brightest": row is first,
+                        "false_alarm_probability": probability(row)} for row in (first, *others)]
+    table = Table()
+    for name, (kind, unit, meaning) in COLUMNS.items():
+        values = [row[name] for row in made]
+        table[name] = np.array(values, _TYPES[kind])
+        table[name].unit, table[name].description = unit, meaning
+    table.meta = {"threshold": threshold, "independent_beams": round(beams), "expected_false":
+                  float(expected_peaks(beams, threshold, both_signs=False)),
+                  "candidates": len(groups), "negative_in_I": len(negative)}
+    return table
+
+
+def candidates(rows: Sequence[dict]) -> list[list[dict]]:
+    """Return the rows by candidate, the row of highest signal to noise first of each."""
+    groups: list[list[dict]] = []
+    for row in sorted(rows, key=lambda row: (-row["snr"], row["image"], row["stokes"])):
+        for group in groups:
+            first = group[0]
+            apart = separation(Direction(row["ra"], row["dec"]),
+                               Direction(first["ra"], first["dec"]))
+            if apart < _SAME_BEAMS * max(row["beam"], first["beam"]):
+                group.append(row)
+                break
+        else:
+            groups.append([row])
+    return groups
+
+
+def without_echoes(rows: Sequence[dict], totals: dict[tuple, float], threshold: float
+                   ) -> list[dict]:
+    """Return the rows of snapshots without those that only flares in others have made.
+
+    Of flux densities L_t a snapshot less the others has d_t = (L_t - M) W / (W - w_t), M their
+    mean. If they are constant but in some snapshots s, the mean is above that constant by m, with
+    m (W - sum of w_s) = sum of w_s d_s (W - w_s) / W, and d_t = -m W / (W - w_t) in the others. A
+    row against the sign of the brightest of its candidate and Stokes parameter stays if it is above
+    the threshold without that.
+
+    Parameters
+    ----------
+    rows : of `found_rows`, of differences of snapshots
+    totals : mapping
+        Sum of the weights W of all snapshots by (stokes, band_low, band_high).
+    threshold : float
+    """
+    kept = []
+    for group in candidates(rows):
+        for row in group:
+            kind = _kind(row)
+            alike = [other for other in group if _kind(other) == kind]
+            sign = np.sign(alike[0]["flux_density"])
+            if np.sign(row["flux_density"]) != sign:
+                echo = _echo([other for other in alike
+                              if np.sign(other["flux_density"]) == sign], row, totals[kind])
+                if (row["flux_density"] - echo) * -sign < threshold * row["rms"]:
+                    continue
+            kept.append(row)
+    return kept
+
+
+def _echo(flares: list[dict], row: dict, total: float) -> float:
+    """Return the flux density that flares in other snapshots make in this."""
+    quiet = total - sum(flare["weight"] for flare in flares)
+    raised = sum(flare["weight"] * flare["flux_density"] * (total - flare["weight"])
+                 for flare in flares) / total / quiet
+    return -raised * total / (total - row["weight"])
+
+
+def _kind(row: dict) -> tuple:
+    return row["stokes"], row["band_low"], row["band_high"]

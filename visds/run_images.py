@@ -1,0 +1,303 @@
+"""Images that confirm what the spectra show: of the field, of snapshots, and of each detection.
+
+Made of the chunk files of a run, whose sky model is subtracted, flagged as its spectra are.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from astropy.table import Table
+
+from visds.chunk_job import SubtractedData
+from visds.core.errors import OutputError
+from visds.core.farm import Farm
+from visds.core.files import make_folder, whole_file
+from visds.core.log import logger
+from visds.core.plural import counted
+from visds.core.progress import Progress
+from visds.core.sky import Direction
+from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+from visds.dynspec.flag import clip
+from visds.dynspec.flag_settings import FlagSettings
+from visds.image_job import ImageTask
+from visds.imaged_observation import ImagedObservation
+from visds.imaging.dirty import Gridding, combined, difference, make_dirty
+from visds.imaging.fits_image import write_image
+from visds.imaging.geometry import Geometry, good_size
+from visds.imaging.image import Content, Image
+from visds.imaging.imaged_data import chunk_of_file, read_pieces
+from visds.imaging.intervals import DAY, content, intervals
+from visds.imaging.measurement import measured, table_of
+from visds.imaging.settings import DETECTIONS, SCANS, WHOLE, ImageSettings
+from visds.imaging.stokes_visibility import UVRange, gather
+from visds.imaging_pipeline import plan_images
+from visds.observation import Observation
+from visds.run_settings import RunImageSettings
+from visds.visibility.chunk import VisibilityChunk
+
+RUN_IMAGES = "residual_images"
+"""Folder of the images among the products of a run."""
+TABLE = "images.ecsv"
+_STOKES = ("I", "V")
+LARGEST_FIELD = 1024
+"""Most pixels along a side of the image of the field."""
+_AROUND = 256
+_MOST_DETECTIONS = 20
+SIGNIFICANT = 4.0
+"""Errors of its flux density that a source needs to be taken for that of a detection.
+
+Within the 1.5 beams about the target that are looked at, noise reaches that once in a thousand
+images.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class RunImages:
+    """What the images of a run have shown.
+
+    `pictures` by caption; `table` as `images.ecsv`; `snapshots` those of its rows that the light
+    curves are of; `products` the names of files in the folder.
+    """
+
+    table: Table
+    snapshots: Table
+    pictures: dict[str, Path] = field(default_factory=dict)
+    products: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class RunImageJob:
+    """What is done for every task: images made, and measured at the target.
+
+    Images are returned; those of a folder are written there, and not returned.
+    """
+
+    geometry: Geometry
+    target: Direction
+    headers: dict[str, str]
+    flags: FlagSettings
+    folder: Path | None = None
+
+    def __call__(self, task: ImageTask) -> list[tuple[dict, Image | None]]:
+        """Return the rows of the table of images and the images of a task."""
+        images = self._images(task.stokes, *task.on)
+        if task.off is not None:
+            off = {image.stokes: image for image in self._images(task.stokes, *task.off)}
+            name = task.name.replace("_on", "_difference")
+            images = [difference(image, off[image.stokes], name) for image in images
+                      if image.stokes in off]
+        return [self._measured(image) for image in images]
+
+    def _images(self, stokes, made_of, parts, band) -> list[Image]:
+        def groups():
+            return gather(self._slabs(parts), stokes, self.geometry.centre, UVRange(None, None),
+                          band)
+
+        return [image.replace(meta=self.headers) for image in
+                make_dirty(groups, self.geometry, made_of, Gridding())]
+
+    def _slabs(self, parts) -> Iterator[VisibilityChunk]:
+        return (clip(slab, self.flags) for slab in read_pieces(parts))
+
+    def _measured(self, image: Image) -> tuple[dict, Image | None]:
+        if self.folder is None:
+            return measured(image, self.target), image
+        return write_products(image, self.target, self.folder), None
+
+
+def write_products(image: Image, target: Direction, folder: Path) -> dict:
+    """Write an image and its picture into a folder; return its row of the table."""
+    from visds.imaging.plots import quick_look
+
+    name = f"{image.content.name}_{image.stokes}"
+    write_image(image, folder / f"{name}.fits")
+    row = measured(image, target, f"{name}.fits")
+    with whole_file(folder / f"{name}.png") as part:
+        part.write_bytes(quick_look(image, target, row["rms"]))
+    return row
+
+
+def image_run(observation: Observation, data: SubtractedData, folder: Path, detections: Table,
+              flags: FlagSettings, settings: RunImageSettings, farm: Farm) -> RunImages | None:
+    """Make the images of a run: the whole field in I and V, and a difference for each detection.
+
+    The field is the weighted mean of snapshots, whose flux densities at the target are a light
+    curve of their own. Of many detections the strongest have images. None
+    if there are no chunk files.
+
+    Raises
+    ------
+    OutputError
+        If an image cannot be made or written.
+    """
+    source = _imaged(observation, data, detections)
+    if not source.chunks:
+        logger.info("no images: there are no chunk files (--stream); visds-image makes them")
+        return None
+    make_folder(folder / RUN_IMAGES)
+    whole = ImageSettings()
+    geometry, doubts = source.geometry(whole)
+    for line in doubts:
+        logger.debug("%s", line)
+    geometry = dataclasses.replace(geometry, size=min(geometry.size, LARGEST_FIELD))
+    headers = source.headers
+    snapshots = plan_images(source, dataclasses.replace(
+        whole, interval=_snapshot_length(source, settings.snapshots)))
+    made = _run(RunImageJob(geometry, observation.target, headers, flags), snapshots, farm,
+                "snapshots")
+    rows = [row for row, _ in made]
+    described = content(source.chunks, intervals(source.chunks, WHOLE)[0], source.frequency_frame)
+    pictures, field_rows = {}, []
+    for name in source.stokes:
+        images = [image for _, image in made if image.stokes == name]
+        if images:
+            image = combined(images, _named(described, "field"))
+            field_rows.append(write_products(image, observation.target, folder / RUN_IMAGES))
+            pictures[f"Residual image of the field, Stokes {name}"] = (
+                folder / RUN_IMAGES / f"field_{name}.png")
+    strongest = _strongest(detections)
+    around = Geometry(observation.target, geometry.cell, min(good_size(_AROUND), geometry.size))
+    tasks = [task for task in plan_images(source, dataclasses.replace(
+        whole, interval=DETECTIONS)) if int(task.name[len("detection"):].partition("_")[0])
+        in strongest]
+    detected = [row for row, _ in _run(
+        RunImageJob(around, observation.target, headers, flags, folder / RUN_IMAGES), tasks, farm,
+        "images of detections")]
+    for row in detected:
+        pictures[f"{row['name'].replace('_', ' ')}, Stokes {row['stokes']}"] = (
+            folder / RUN_IMAGES / row["file"].replace(".fits", ".png"))
+    table = table_of([*field_rows, *detected, *rows])
+    with whole_file(folder / RUN_IMAGES / TABLE) as part:
+        table.write(part, format="ascii.ecsv", overwrite=True)
+    files = [row["file"] for row in (*field_rows, *detected)]
+    return RunImages(table, table_of(rows), pictures, tuple(
+        f"{RUN_IMAGES}/{name}" for name in (TABLE, *files)))
+
+
+def with_positions(detections: Table, images: Table) -> tuple[Table, list[str]]:
+    """Return detections at the positions that their images show, and what is doubtful of them.
+
+    The position of a source fitted within 1.5 beams of the target in the difference image, of the
+    polarization of the detection and with its sign, replaces the assumed one where the source has
+    `SIGNIFICANT` errors or more; elsewhere the assumed one stays and is said to be so.
+    """
+    detections = detections.copy()
+    doubts = []
+    files = {(row["name"], row["stokes"]): row for row in images}
+    for number, row in enumerate(detections, start=1):
+        stokes = str(row["polarization"]).lstrip("+-")
+        image = next((files[name, stokes] for name in (
+            f"detection{number:03d}_difference", f"detection{number:03d}_on")
+            if (name, stokes) in files), None)
+        if image is None:
+            continue
+        sign = -1 if str(row["polarization"]).startswith("-") else 1
+        snr = sign * image["fit_flux_density"] / image["fit_flux_density_error"]
+        row["image_snr"] = snr if math.isfinite(snr) else 0.0
+        if row["image_snr"] >= SIGNIFICANT:
+            row["position"] = "image"
+            for name in ("ra", "dec", "ra_error", "dec_error"):
+                row[name] = image[f"fit_{name}"]
+        else:
+            doubts.append(f"detection {row['name']} has no source at the target in its difference "
+                          f"image ({row['image_snr']:.1f} sigma): it may come from elsewhere")
+    return detections, doubts
+
+
+def snapshot_curves(spectrum: DynamicSpectrum, snapshots: Table) -> dict[str, Table]:
+    """Return flux densities from snapshots beside those from visibilities, by polarization.
+
+    Columns: `time` (MJD UTC), `image` and `image_error`, `visibility` and `visibility_error` (Jy),
+    the latter of all integrations and channels that the snapshot is of.
+    """
+    curves = {}
+    for name in _STOKES:
+        rows = snapshots[snapshots["stokes"] == name]
+        if not len(rows) or name not in spectrum.polarizations:
+            continue
+        place = spectrum.index(name)
+        values = []
+        sigma = spectrum.errors(name)
+        for row in rows:
+            inside = (spectrum.time >= row["start"]) & (spectrum.time <= row["stop"])
+            weight = spectrum.sum_w[inside][..., place]
+            total = weight.sum()
+            mean = spectrum.sum_wv[inside][..., place].real.sum() / total if total else np.nan
+            variance = np.nansum((weight * sigma[inside]) ** 2) / total**2 if total else np.nan
+            values.append((row["middle"], row["target_flux_density"],
+                           row["target_flux_density_error"], mean, math.sqrt(variance)))
+        curves[name] = Table(np.array(values), names=(
+            "time", "image", "image_error", "visibility", "visibility_error"))
+    return curves
+
+
+def disagreement(curves: dict[str, Table]) -> list[str]:
+    """Return in words which snapshots differ from the visibilities by more than 4 errors."""
+    lines = []
+    for name, table in curves.items():
+        error = np.hypot(table["image_error"], table["visibility_error"])
+        wrong = np.abs(table["image"] - table["visibility"]) > SIGNIFICANT * error
+        if np.any(wrong):
+            lines.append(f"Stokes {name} at the target differs by more than {SIGNIFICANT:g} errors "
+                         f"between images and visibilities in {int(np.sum(wrong))} of "
+                         f"{counted(len(table), 'snapshot')}")
+    return lines
+
+
+def _imaged(observation: Observation, data: SubtractedData,
+            detections: Table) -> ImagedObservation:
+    plan = observation.plan
+    chunks = tuple(chunk_of_file(data.path(task))[0] for task in plan.tasks
+                   if data.is_on_file(task))
+    return ImagedObservation(
+        source=observation.measurement_set, chunks=chunks,
+        stokes=tuple(name for name in _STOKES if name in plan.stokes),
+        phase_centre=Direction(*plan.phase_centre, plan.frame), target=observation.target,
+        target_name=observation.target_name, uv_range=UVRange(None, None),
+        dish_diameter=plan.description.usual_dish_diameter,
+        frequency_frame=plan.tasks[0].source.frequency_frame,
+        headers={"OBJECT": plan.field, "TELESCOP": plan.description.telescope},
+        detections=detections, inputs={}, notes=(), warnings=())
+
+
+def _snapshot_length(source: ImagedObservation, number: int) -> str:
+    """Return the interval of about so many snapshots: scans where they are as many."""
+    scans = {}
+    for chunk in source.chunks:
+        half = chunk.integration / 2 / DAY
+        first, last = scans.get(chunk.scan, (math.inf, -math.inf))
+        scans[chunk.scan] = (min(first, float((chunk.time - half).min())),
+                             max(last, float((chunk.time + half).max())))
+    if len(scans) >= number:
+        return SCANS
+    on_source = sum(last - first for first, last in scans.values()) * DAY
+    return f"{on_source / number!r}s"
+
+
+def _strongest(detections: Table) -> set[int]:
+    """Return the numbers, from 1, of the detections that have images."""
+    order = np.argsort(-np.asarray(detections["snr"], float), kind="stable")[:_MOST_DETECTIONS]
+    if len(detections) > _MOST_DETECTIONS:
+        logger.info("images of the %d strongest of %s", _MOST_DETECTIONS,
+                    counted(len(detections), "detection"))
+    return {int(place) + 1 for place in order}
+
+
+def _run(job: RunImageJob, tasks: Sequence[ImageTask], farm: Farm,
+         what: str) -> list[tuple[dict, Image | None]]:
+    made = []
+    with Progress(what, len(tasks), sum(task.nbytes for task in tasks)) as progress:
+        for outcome in farm.run(job, tasks, cost=lambda task: task.nbytes):
+            progress.advance(outcome.task.nbytes)
+            if outcome.error:
+                raise OutputError(f"images of {outcome.task.name} failed: {outcome.error}")
+            made.append((outcome.task.name, outcome.result))
+    return [pair for _, result in sorted(made, key=lambda one: one[0]) for pair in result]
+
+
+def _named(made_of: Content, name: str) -> Content:
+    return dataclasses.replace(made_of, name=name)

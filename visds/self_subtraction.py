@@ -1,0 +1,95 @@
+"""Whether a constant star was subtracted from itself: the classic silent loss."""
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from visds.core.sky import Direction
+from visds.dynspec.block import make_block
+from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+from visds.visibility.measurement_set import MeasurementSet
+from visds.visibility.plan import Plan
+from visds.visibility.read import ChunkReader
+
+_SAMPLED_CHUNKS = 12
+_NOTABLE = 3.0
+"""Errors of the target's mean beyond which a flux density that was subtracted is told as doubt."""
+
+
+@dataclass(frozen=True)
+class SelfSubtraction:
+    """What of the target the sky model took; flux densities of Stokes I in Jy.
+
+    `removed` was taken out of the model around the target, `left` is what components and images
+    still hold there, `column` what the columns of predicted visibilities hold in the direction of
+    the target, NaN where there is none; `mean` and `mean_error` are those of the target's residual.
+    """
+
+    radius_arcsec: float
+    removed: float
+    left: float
+    column: float
+    mean: float
+    mean_error: float
+
+    @property
+    def subtracted(self) -> float:
+        """Flux density in Jy that was subtracted at the target."""
+        return self.left + (0.0 if math.isnan(self.column) else self.column)
+
+    def summary(self) -> str:
+        """Return the check in one line."""
+        text = (f"model flux density within {self.radius_arcsec:.3g} arcsec of the target: "
+                f"{1e3 * self.left:.4g} mJy subtracted, {1e3 * self.removed:.4g} mJy taken out of "
+                "the model before")
+        if math.isfinite(self.column):
+            text += f", {1e3 * self.column:.4g} mJy in the columns in its direction"
+        return (f"{text}; mean residual of the target {1e3 * self.mean:.4g} +- "
+                f"{1e3 * self.mean_error:.2g} mJy")
+
+    def warning(self) -> str:
+        """Return what to doubt, empty if nothing."""
+        if not self.subtracted or abs(self.subtracted) <= _NOTABLE * self.mean_error:
+            return ""
+        return (f"{1e3 * self.subtracted:.4g} mJy of the sky model were subtracted at the target, "
+                f"whose mean residual is {1e3 * self.mean:.4g} +- {1e3 * self.mean_error:.2g} mJy: "
+                "if that is the star itself, its constant flux density is lost")
+
+
+def check_self_subtraction(spectrum: DynamicSpectrum, *, radius_deg: float, removed: float,
+                           left: float, column: float) -> SelfSubtraction:
+    """Return the check of a spectrum from which a model was subtracted; see `SelfSubtraction`."""
+    place = spectrum.index("I")
+    weight = spectrum.sum_w[..., place].sum()
+    mean = spectrum.sum_wv[..., place].real.sum() / weight if weight else math.nan
+    sigma = spectrum.errors("I")
+    good = np.isfinite(sigma) & (sigma > 0)
+    error = 1 / math.sqrt(np.sum(1 / sigma[good] ** 2)) if good.any() else math.nan
+    return SelfSubtraction(3600 * radius_deg, removed, left, column, float(mean), error)
+
+
+def flux_density_in_columns(plan: Plan, columns: Sequence[str], target: Direction) -> float:
+    """Return the mean Stokes I (Jy) of columns of predicted visibilities, turned to a target.
+
+    Of the first slab of some chunks, spread over the observation. It holds the sidelobes of all
+    other sources too.
+    """
+    if not columns:
+        return math.nan
+    step = -(-len(plan.tasks) // _SAMPLED_CHUNKS)
+    total = weight = 0.0
+    with MeasurementSet(plan.description.path) as measurement_set:
+        for column, task in itertools.product(columns, plan.tasks[::step]):
+            task = dataclasses.replace(task, source=dataclasses.replace(task.source,
+                                                                        column=column))
+            slab = next(ChunkReader(measurement_set, task).slabs())
+            block = make_block([slab], target, plan.stokes, task.source.correlations)
+            place = block.index("I")
+            total += block.sum_wv[..., place].real.sum()
+            # Columns add up: the weights of one of them are those of the mean.
+            weight += block.sum_w[..., place].sum() / len(columns)
+    return total / weight if weight else math.nan
