@@ -157,7 +157,7 @@ def _subtracted_data(observation: Observation, folder: Path) -> SubtractedData:
     if model_file:
         write_model(model_file, subtraction.model)
     return SubtractedData(folder, observation.source_key(), model_file,
-                          subtraction.model.columns, subtraction.key(), subtraction.method)
+                          subtraction.model.columns, subtraction.key, subtraction.method)
 
 
 def _write_residual(observation: Observation, data: SubtractedData, path: str,

@@ -42,7 +42,8 @@ class Subtraction:
 
     `radius_deg` is that of the disc around the target in which the model is not subtracted,
     `removed` what was there, `left` the flux density (Stokes I, Jy) that the parts still hold
-    there. `choices` are lines of text; `seconds` what predicting takes one rank, in all.
+    there. `key` stands for what is subtracted and how accurately; which engine was the faster one
+    does not change it. `choices` are lines of text; `seconds` what predicting takes one rank.
     """
 
     model: SkyModel
@@ -50,14 +51,11 @@ class Subtraction:
     radius_deg: float
     removed: tuple[Removed, ...]
     left: float
+    key: str
     files: tuple[str, ...]
     choices: tuple[str, ...]
     warnings: tuple[str, ...]
     seconds: float
-
-    def key(self) -> str:
-        """Return the key of what is subtracted and how."""
-        return key(self.model, self.method)
 
     def __str__(self):
         """Return the names of what is subtracted."""
@@ -99,9 +97,11 @@ def prepare_subtraction(plan: Plan, settings: ModelSettings, target: Direction, 
     model, removed = (whole, ()) if settings.keep_target else excise(whole, target, radius,
                                                                      frequency)
     left = sum(what.flux_density for what in excise(model, target, radius, frequency)[1])
+    excised = model
     model, method, engines = _method(plan, model, settings, beam)
     return Subtraction(
         model=model, method=method, radius_deg=radius, removed=removed, left=left,
+        key=key(excised, settings.engine, replace(method, engines=())),
         files=files_of(settings.model, plan.description.data_columns),
         choices=(*_described(whole, frequency), *_excised(removed, radius, settings),
                  *(f"{part.origin}: predicted {choice}"

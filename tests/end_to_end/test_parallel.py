@@ -13,6 +13,7 @@ from products import NUMBERS, assert_same_sums, blocks, contents, numbers, prove
 
 from visds.commands.run import main
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+from visds.run_images import RUN_IMAGES
 
 NOBODY = 65534
 
@@ -70,6 +71,10 @@ def test_any_number_of_ranks_makes_the_same_products_bit_by_bit(observation, tmp
     assert result.returncode == 0, result.stderr
     assert provenance(tmp_path / "many")["ranks"] == RANKS
     assert numbers(tmp_path / "many") == numbers(tmp_path / "one")
+    images = [{path.name: path.read_bytes() for path in (tmp_path / name / RUN_IMAGES).iterdir()}
+              for name in ("one", "many")]
+    assert "field_I.fits" in images[0]
+    assert images[0] == images[1]
     assert contents(observation.measurement_set) == before
 
 
