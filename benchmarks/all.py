@@ -81,5 +81,11 @@ def main():
         *(["--dp3", options.dp3] if options.dp3 else []), fenced=True, cores=ONE_CORE)
 
 
+    print("Prediction of images, on one core:\n")
+    say("predict_images", cores=ONE_CORE)
+    print("Images of snapshots, on one core:\n")
+    say("image", options.data / "half.ms", cores=ONE_CORE)
+
+
 if __name__ == "__main__":
     main()

@@ -32,11 +32,11 @@ from side_by_side import (
     warm,
 )
 
+from visds.chunk_job import ChunkJob, SubtractedData
 from visds.core.farm import Farm
 from visds.core.memory import keep_freed_memory
 from visds.core.sky import Direction
 from visds.dynspec.flag import FlagSettings
-from visds.pipeline import ChunkJob
 from visds.visibility.read import SLAB_BYTES
 
 AT_ONCE = 24_000_000
@@ -96,8 +96,10 @@ class Pass:
 
     def __init__(self, ready, target, folder, stream):
         self._tasks, self._folder = ready.plan.tasks, Path(folder)
-        self._job = ChunkJob(self._folder, ready.source_key(), target, ready.plan.stokes,
-                             ready.correlations, None, None, FlagSettings(None, None), stream)
+        data = SubtractedData(self._folder, ready.source_key(), None, (), "",
+                              ready.subtraction.method)
+        self._job = ChunkJob(data, target, ready.plan.stokes, ready.correlations,
+                             FlagSettings(None, None), stream, smearing_corrected=False)
 
     def __call__(self) -> float:
         """Make all chunks; return the seconds that it took."""

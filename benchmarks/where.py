@@ -34,7 +34,7 @@ def measure(path, work):
             open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), \
             contextlib.redirect_stderr(nowhere):
         profile.enable()
-        code = visds_run([str(path), "-o", f"{out}/run", "--stream"])
+        code = visds_run([str(path), "-o", f"{out}/run", "--stream", "--no-images"])
         profile.disable()
     if code:
         sys.exit(f"visds-run ended with {code}")
@@ -47,7 +47,7 @@ def _pass(stats):
     whole = _within(stats, ("pipeline.py", "_make_chunks"))
     rows, rest = [], whole
     for place, label in PASS.items():
-        seconds = _within(stats, place, callers=("measurement_set.py", "pipeline.py",
+        seconds = _within(stats, place, callers=("measurement_set.py", "chunk_job.py",
                                                  "average.py"))
         rows.append([label, f"{seconds / whole:.0%}"])
         rest -= seconds

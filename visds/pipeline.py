@@ -43,14 +43,7 @@ from visds.held_products import (
     target_entry,
 )
 from visds.observation import Observation, prepare
-from visds.run_images import (
-    RUN_IMAGES,
-    disagreement,
-    image_run,
-    snapshot_curves,
-    with_positions,
-)
-from visds.run_settings import RunSettings
+from visds.run_settings import RUN_IMAGES, RunSettings
 from visds.self_subtraction import check_self_subtraction, flux_density_in_columns
 from visds.subtraction import subtraction_entry
 from visds.visibility.residual_set import write_residual
@@ -188,14 +181,13 @@ def _make_products(observation: Observation, data: SubtractedData, folder: Path,
         spectra = thread.submit(_write_spectra, spectrum, folder, observation.source_key())
         detections = detect(spectrum, settings["detect"])
         hashes = spectra.result()
-    images, doubtful_images = None, []
+    confirmed = None
     if settings["image"].images:
-        images = image_run(observation, data, folder, detections, settings["flag"],
-                           settings["image"], farm)
-    if images is not None:
-        detections, doubtful_images = with_positions(detections, images.table)
-        curves = snapshot_curves(apparent, images.snapshots)
-        doubtful_images += disagreement(curves)
+        # What fits and grids takes a quarter of a second to import.
+        from visds.run_images import confirm
+
+        confirmed = confirm(observation, data, folder, apparent, detections, settings, farm)
+        detections = confirmed.detections
     matches = match_detections(detections, observation.catalogues, settings["match"],
                                observation.epoch)
     curve_table = light_curve.to_table()
@@ -206,8 +198,8 @@ def _make_products(observation: Observation, data: SubtractedData, folder: Path,
                         ("matches", matches)):
         _write_table(table, folder / f"{name}.ecsv")
     pictures = _draw(spectrum, detections, settings, folder / "plots", farm)
-    if images is not None:
-        pictures |= _draw_snapshots(curves, folder / RUN_IMAGES) | images.pictures
+    if confirmed is not None:
+        pictures |= confirmed.pictures
     health = imaginary_parts(spectrum)
     subtraction = observation.subtraction
     check = None
@@ -218,7 +210,8 @@ def _make_products(observation: Observation, data: SubtractedData, folder: Path,
             column=flux_density_in_columns(observation.plan, subtraction.model.columns,
                                            observation.target))
         logger.info("%s", check.summary())
-    doubtful = doubts(spectrum, detections, health, variability) + doubtful_images
+    doubtful = doubts(spectrum, detections, health, variability)
+    doubtful += confirmed.doubts if confirmed else []
     if check and check.warning():
         doubtful.append(check.warning())
     for line in doubtful:
@@ -243,7 +236,7 @@ def _make_products(observation: Observation, data: SubtractedData, folder: Path,
     provenance.write(
         folder / "provenance.json",
         products={name: hashes.get(name) or file_hash(folder / name)
-                  for name in (*PRODUCTS[:-1], *(images.products if images else ()))},
+                  for name in (*PRODUCTS[:-1], *(confirmed.products if confirmed else ()))},
         measurement_set=observation.measurement_set, target=target_entry(observation),
         data=data_entry(observation),
         sky_model=subtraction_entry(subtraction, check),
@@ -279,16 +272,6 @@ def _corrected(observation: Observation, spectrum: DynamicSpectrum) -> DynamicSp
     if observation.attenuation is None:
         return spectrum
     return correct_primary_beam(spectrum, observation.attenuation.of_target(spectrum.frequency))
-
-
-def _draw_snapshots(curves: dict[str, Table], folder: Path) -> dict[str, Path]:
-    """Draw the light curves of snapshots; return the picture by its caption."""
-    from visds.imaging.plots import light_curves
-
-    path = folder / "lightcurve.png"
-    with whole_file(path) as part:
-        part.write_bytes(light_curves(curves))
-    return {"Light curve from images and from visibilities": path}
 
 
 def _draw(spectrum: DynamicSpectrum, detections: Table, settings: Settings, folder: Path,

@@ -13,7 +13,7 @@ from visds.core.plural import counted
 from visds.core.settings import Settings
 from visds.held_products import refuse_other_products
 from visds.observation import Observation, prepare
-from visds.run_images import LARGEST_FIELD
+from visds.run_settings import LARGEST_FIELD
 from visds.visibility.sky_model.engine import NOMINAL
 
 READ_RATE = 1.0e9

@@ -19,6 +19,7 @@ from visds.core.files import make_folder, whole_file
 from visds.core.log import logger
 from visds.core.plural import counted
 from visds.core.progress import Progress
+from visds.core.settings import Settings
 from visds.core.sky import Direction
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.flag import clip
@@ -36,15 +37,11 @@ from visds.imaging.settings import DETECTIONS, SCANS, WHOLE, ImageSettings
 from visds.imaging.stokes_visibility import UVRange, gather
 from visds.imaging_pipeline import plan_images
 from visds.observation import Observation
-from visds.run_settings import RunImageSettings
+from visds.run_settings import LARGEST_FIELD, RUN_IMAGES, RunImageSettings
 from visds.visibility.chunk import VisibilityChunk
 
-RUN_IMAGES = "residual_images"
-"""Folder of the images among the products of a run."""
 TABLE = "images.ecsv"
 _STOKES = ("I", "V")
-LARGEST_FIELD = 1024
-"""Most pixels along a side of the image of the field."""
 _AROUND = 256
 _MOST_DETECTIONS = 20
 SIGNIFICANT = 4.0
@@ -57,16 +54,29 @@ images.
 
 @dataclass(frozen=True, eq=False)
 class RunImages:
-    """What the images of a run have shown.
+    """The images of a run: the table of them and its rows of snapshots, pictures and files.
 
-    `pictures` by caption; `table` as `images.ecsv`; `snapshots` those of its rows that the light
-    curves are of; `products` the names of files in the folder.
+    `pictures` by caption; `products` the names of files in the folder of the run.
     """
 
     table: Table
     snapshots: Table
     pictures: dict[str, Path] = field(default_factory=dict)
     products: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Confirmation:
+    """What images say of the spectra of a run.
+
+    `detections` with the positions that are measured, `doubts` as lines of text, `pictures` by
+    caption and `products`, the names of files in the folder of the run.
+    """
+
+    detections: Table
+    doubts: list[str]
+    pictures: dict[str, Path]
+    products: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +117,36 @@ class RunImageJob:
         if self.folder is None:
             return measured(image, self.target), image
         return write_products(image, self.target, self.folder), None
+
+
+def confirm(observation: Observation, data: SubtractedData, folder: Path,
+            spectrum: DynamicSpectrum, detections: Table, settings: Settings,
+            farm: Farm) -> Confirmation:
+    """Make the images of a run and hold its spectrum and detections against them.
+
+    `spectrum` is the one at full resolution, not corrected for the primary beam, as images are not.
+    Without chunk files there are no images, and detections stay as they are.
+
+    Raises
+    ------
+    OutputError
+        If an image cannot be made or written.
+    """
+    images = image_run(observation, data, folder, detections, settings["flag"], settings["image"],
+                       farm)
+    if images is None:
+        return Confirmation(detections, [], {}, ())
+    detections, doubts = with_positions(detections, images.table)
+    curves = snapshot_curves(spectrum, images.snapshots)
+    picture = folder / RUN_IMAGES / "lightcurve.png"
+    if curves:
+        from visds.imaging.plots import light_curves
+
+        with whole_file(picture) as part:
+            part.write_bytes(light_curves(curves))
+    pictures = {"Light curve from images and from visibilities": picture} if curves else {}
+    return Confirmation(detections, doubts + disagreement(curves), pictures | images.pictures,
+                        images.products)
 
 
 def write_products(image: Image, target: Direction, folder: Path) -> dict:

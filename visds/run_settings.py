@@ -87,6 +87,12 @@ class AverageSettings:
         parse=_checked(channel_bin), metavar="BIN")
 
 
+RUN_IMAGES = "residual_images"
+"""Folder of the images among the products of a run."""
+LARGEST_FIELD = 1024
+"""Most pixels along a side of the image of the field."""
+
+
 @dataclass(frozen=True)
 class RunImageSettings:
     """Images of the residual visibilities: field, snapshots, and each detection's difference."""

@@ -13,7 +13,7 @@ from products import NUMBERS, assert_same_sums, blocks, contents, numbers, prove
 
 from visds.commands.run import main
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
-from visds.run_images import RUN_IMAGES
+from visds.run_settings import RUN_IMAGES
 
 NOBODY = 65534
 

@@ -12,7 +12,8 @@ from rooms import plan
 from visds.commands.run import main
 from visds.core.sky import Direction, separation
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
-from visds.run_images import RUN_IMAGES, snapshot_curves
+from visds.run_images import snapshot_curves
+from visds.run_settings import RUN_IMAGES
 
 OPTIONS = {"antennas": 10, "scans": 2, "scan_length": "5min", "channels": 16,
            "channel_width": "8MHz", "noise": "3mJy", "sources": 3, "quiescent": (0.003, 0, 0, 0),

@@ -2,14 +2,17 @@
 
 import functools
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.wcs import WCS
 
 from visds.core.errors import SkyModelError
 from visds.core.sky import Direction, convert_positions, direction_cosines
 from visds.visibility.sky_model.image_pixels import ImagePixels
 from visds.visibility.sky_model.image_spectrum import spectral_basis
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
 
 _OCTAVE = 2.0
 
@@ -74,8 +77,10 @@ class ImageModel:
         cosine, sine = np.cos(np.radians(self.rotation)), np.sin(np.radians(self.rotation))
         return np.array([[cosine, -sine], [sine, cosine]]) * np.asarray(self.cell)
 
-    def wcs(self) -> WCS:
+    def wcs(self) -> "WCS":
         """Return the celestial coordinates of pixels (x, y)."""
+        from astropy.wcs import WCS
+
         wcs = WCS(naxis=2)
         wcs.wcs.ctype = [f"RA---{self.projection}", f"DEC--{self.projection}"]
         wcs.wcs.cunit = ["deg", "deg"]
