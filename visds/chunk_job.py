@@ -61,11 +61,13 @@ class SubtractedData:
         if self.is_on_file(task):
             yield from read_slabs(self.path(task), SLAB_BYTES)
             return
-        with self.read(task) as slabs:
+        # Slabs may still be worked on when the next chunk is begun: each has memory of its own.
+        with self.read(task, Buffers()) as slabs:
             yield from slabs
 
     @contextlib.contextmanager
-    def read(self, task: ChunkTask, *, stages: int = 1) -> Iterator[Iterator[VisibilityChunk]]:
+    def read(self, task: ChunkTask, buffers: Buffers,
+             stages: int = 1) -> Iterator[Iterator[VisibilityChunk]]:
         """Yield the slabs of a chunk out of the measurement set.
 
         `stages` is how many stages of `ahead` work on them (`ChunkReader.slabs`). All that reads
@@ -73,10 +75,27 @@ class SubtractedData:
         """
         with MeasurementSet(task.source.path) as measurement_set:
             reader = ChunkReader(measurement_set, task, self.columns)
-            slabs = reader.slabs(_BUFFERS, stages=stages)
+            slabs = reader.slabs(buffers, stages=stages)
             if self.model_file is not None:
-                slabs = subtracted(slabs, reader.uvw, read_model(self.model_file), self.method)
+                model = read_model(self.model_file, self.model_key)
+                slabs = subtracted(slabs, reader.uvw, model, self.method)
             yield slabs
+
+
+@dataclass(frozen=True, eq=False)
+class SubtractedChunk:
+    """Integrations of a chunk that has no file, to be subtracted from once more when read."""
+
+    data: SubtractedData
+    task: ChunkTask
+
+    def select_times(self, begin: int, end: int) -> "SubtractedChunk":
+        """Return the integrations from `begin` to before `end`."""
+        return SubtractedChunk(self.data, self.task.select_times(begin, end))
+
+    def slabs(self) -> Iterator[VisibilityChunk]:
+        """Yield the slabs, the sky model subtracted."""
+        return self.data.slabs(self.task)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +130,8 @@ class ChunkJob:
                 self._average(read_slabs(path, SLAB_BYTES)).write(block_path, block_key)
                 return "averaged again"
         with contextlib.ExitStack() as stack:
-            slabs = stack.enter_context(self.data.read(task, stages=1 if self.stream else 2))
+            slabs = stack.enter_context(self.data.read(task, _BUFFERS,
+                                                       1 if self.stream else 2))
             if not self.stream:
                 slabs = stack.enter_context(contextlib.closing(
                     write_slabs(path, slabs, len(task.time), visibility_key)))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
-from visds.core.arrays import damage_reported, open_product, read_attributes
+from visds.core.arrays import damage_reported, open_product, read_attributes, stored_key
 from visds.core.catalogue import Catalogue
 from visds.core.errors import FormatError, MeasurementSetError, SettingsError
 from visds.core.plural import counted
@@ -27,12 +27,13 @@ from visds.imaging.geometry import (
     good_size,
 )
 from visds.imaging.imaged_data import chunk_of_file, chunk_of_task, sample_uvw
-from visds.imaging.intervals import ImagedChunk, overlapping
+from visds.imaging.intervals import ImagedChunk
 from visds.imaging.scratch_set import Observatory
 from visds.imaging.settings import ImageSettings
 from visds.imaging.stokes_visibility import UVRange
 from visds.run_settings import TargetSettings
 from visds.target import find_target
+from visds.visibility.chunk import VisibilityChunk
 from visds.visibility.description import Description
 from visds.visibility.fingerprint import fingerprint
 from visds.visibility.plan import plan_chunks
@@ -186,10 +187,7 @@ def _of_run(folder: Path, settings: Settings) -> ImagedObservation:
     read = settings["read"]
     _refuse_what_the_run_chose(folder, settings)
     meta, scans = _spectrum_of(folder)
-    files = sorted((folder / "chunks").glob("[!.]*.visibility.h5"))
-    if not files:
-        raise FormatError(f"{folder}/chunks holds no visibilities: the run was one with --stream; "
-                          "give the measurement set instead")
+    files = _visibility_files(folder)
     wanted = _numbers(read.scan, "--scan"), _numbers(read.spw, "--spw")
     chunks, attributes = [], []
     for file in files:
@@ -202,11 +200,6 @@ def _of_run(folder: Path, settings: Settings) -> ImagedObservation:
         attributes.append(said)
     if not chunks:
         raise MeasurementSetError(f"{folder}: no chunk files of this choice of scan and spw")
-    twice = overlapping(chunks)
-    if twice:
-        raise FormatError(
-            f"{twice[0].origin} and {twice[1].origin} hold the same data: one is of an earlier run "
-            "with another --chunk-size; run visds-run with --fresh")
     labels = attributes[0]["correlations"]
     target, name = Direction(float(meta["ra_deg"]), float(meta["dec_deg"])), str(meta["target"])
     if settings["image"].target:
@@ -230,13 +223,35 @@ def _of_run(folder: Path, settings: Settings) -> ImagedObservation:
         | _catalogue_hashes(settings),
         notes=(f"{folder}: {counted(len(chunks), 'chunk file')} of field {meta['field']}, the sky "
                f"model subtracted: {meta.get('model', 'none')}", f"target at {target} ({name})"),
-        warnings=() if (folder / "provenance.json").exists() else (
-            f"the run in {folder} was not finished",),
+        warnings=(),
         observatory=Observatory(
             str(meta.get("telescope", "")),
             np.add(meta["observatory_m"], [[0.0] * 3, [0.0, 0.0, _BESIDE]]),
             float(meta.get("dish_diameter_m", 0.0))))
     return dataclasses.replace(made, catalogues=_catalogues(settings, made.epoch))
+
+
+def _visibility_files(folder: Path) -> list[Path]:
+    """Return the chunk files of a finished run.
+
+    Raises
+    ------
+    FormatError
+        If the run was not finished, or files are not there or are those of another run.
+    """
+    try:
+        keys = json.loads((folder / "provenance.json").read_text())["visibility_keys"]
+    except (OSError, ValueError, KeyError) as error:
+        raise FormatError(f"{folder} holds no finished run (provenance.json): finish it with the "
+                          "same visds-run command") from error
+    files = [folder / "chunks" / f"{name}.visibility.h5" for name in keys]
+    lost = [path for path, key in zip(files, keys.values(), strict=True)
+            if stored_key(path, VisibilityChunk) != key]
+    if lost:
+        raise FormatError(f"{folder}: {len(lost)} of {counted(len(files), 'chunk file')} are not "
+                          "there or not of its last run (--stream, or a later run that was cut "
+                          "short): repeat the run with --fresh, or give the measurement set")
+    return files
 
 
 def _refuse_what_the_run_chose(folder: Path, settings: Settings) -> None:

@@ -7,6 +7,7 @@ crossmatch -> plot and report. Only this module knows the order, and only it wri
 import contextlib
 import functools
 import shlex
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -46,6 +47,7 @@ from visds.observation import Observation, prepare
 from visds.run_settings import RUN_IMAGES, RunSettings
 from visds.self_subtraction import check_self_subtraction, flux_density_in_columns
 from visds.subtraction import subtraction_entry
+from visds.visibility.plan import ChunkTask
 from visds.visibility.residual_set import write_residual
 from visds.visibility.sky_model.model_file import write_model
 
@@ -148,7 +150,7 @@ def _subtracted_data(observation: Observation, folder: Path) -> SubtractedData:
     subtraction = observation.subtraction
     model_file = folder / "sky_model.h5" if subtraction.model.parts else None
     if model_file:
-        write_model(model_file, subtraction.model)
+        write_model(model_file, subtraction.model, subtraction.key)
     return SubtractedData(folder, observation.source_key(), model_file,
                           subtraction.model.columns, subtraction.key, subtraction.method)
 
@@ -166,7 +168,11 @@ def _write_residual(observation: Observation, data: SubtractedData, path: str,
 def _make_products(observation: Observation, data: SubtractedData, folder: Path,
                    settings: Settings, farm: Farm, failed: list[Outcome]) -> None:
     """Stitch the blocks and write everything that follows from the dynamic spectrum."""
-    apparent = _stitched(observation, folder / "chunks", failed)
+    lost = {outcome.task.name for outcome in failed}
+    done = [task for task in observation.plan.tasks if task.name not in lost]
+    if not done:
+        raise MeasurementSetError(f"no chunk could be made: {failed[0].error}")
+    apparent = _stitched(observation, done, folder / "chunks")
     _clear_products(folder)
     with whole_file(folder / "settings.toml") as part:
         part.write_text(settings.to_toml())
@@ -186,7 +192,7 @@ def _make_products(observation: Observation, data: SubtractedData, folder: Path,
         # What fits and grids takes a quarter of a second to import.
         from visds.run_images import confirm
 
-        confirmed = confirm(observation, data, folder, apparent, detections, settings, farm)
+        confirmed = confirm(observation, data, done, folder, apparent, detections, settings, farm)
         detections = confirmed.detections
     matches = match_detections(detections, observation.catalogues, settings["match"],
                                observation.epoch)
@@ -240,17 +246,15 @@ def _make_products(observation: Observation, data: SubtractedData, folder: Path,
         measurement_set=observation.measurement_set, target=target_entry(observation),
         data=data_entry(observation),
         sky_model=subtraction_entry(subtraction, check),
+        visibility_keys={task.name: data.key(task) for task in done},
         failed_chunks=[outcome.task.name for outcome in failed])
     logger.info("%s, %s", counted(len(detections), "detection"),
                 counted(len(matches), "match", "es") if observation.catalogues else NO_CATALOGUE)
     logger.info("report: %s", folder / "report.html")
 
 
-def _stitched(observation: Observation, folder: Path, failed: list[Outcome]) -> DynamicSpectrum:
-    lost = {outcome.task.name for outcome in failed}
-    tasks = [task for task in observation.plan.tasks if task.name not in lost]
-    if not tasks:
-        raise MeasurementSetError(f"no chunk could be made: {failed[0].error}")
+def _stitched(observation: Observation, tasks: Sequence[ChunkTask],
+              folder: Path) -> DynamicSpectrum:
     axes = common_axes((task.time, task.integration, task.scan, task.source.frequency,
                         task.source.channel_width, task.source.spectral_window)
                        for task in observation.plan.tasks)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table
 
-from visds.chunk_job import SubtractedData
+from visds.chunk_job import SubtractedChunk, SubtractedData
 from visds.core.errors import OutputError
 from visds.core.farm import Farm
 from visds.core.files import make_folder, whole_file
@@ -30,7 +30,7 @@ from visds.imaging.dirty import Gridding, combined, difference, make_dirty
 from visds.imaging.fits_image import write_image
 from visds.imaging.geometry import Geometry, good_size
 from visds.imaging.image import Content, Image
-from visds.imaging.imaged_data import chunk_of_file, read_pieces
+from visds.imaging.imaged_data import chunk_of_task, read_pieces
 from visds.imaging.intervals import DAY, content, intervals
 from visds.imaging.measurement import measured, table_of
 from visds.imaging.settings import DETECTIONS, SCANS, WHOLE, ImageSettings
@@ -39,6 +39,7 @@ from visds.imaging_pipeline import plan_images
 from visds.observation import Observation
 from visds.run_settings import LARGEST_FIELD, RUN_IMAGES, RunImageSettings
 from visds.visibility.chunk import VisibilityChunk
+from visds.visibility.plan import ChunkTask
 
 TABLE = "images.ecsv"
 _STOKES = ("I", "V")
@@ -119,23 +120,21 @@ class RunImageJob:
         return write_products(image, self.target, self.folder), None
 
 
-def confirm(observation: Observation, data: SubtractedData, folder: Path,
-            spectrum: DynamicSpectrum, detections: Table, settings: Settings,
+def confirm(observation: Observation, data: SubtractedData, tasks: Sequence[ChunkTask],
+            folder: Path, spectrum: DynamicSpectrum, detections: Table, settings: Settings,
             farm: Farm) -> Confirmation:
     """Make the images of a run and hold its spectrum and detections against them.
 
-    `spectrum` is the one at full resolution, not corrected for the primary beam, as images are not.
-    Without chunk files there are no images, and detections stay as they are.
+    `spectrum` is the one at full resolution, not corrected for the primary beam, as images are not;
+    `tasks` are the chunks that it is made of.
 
     Raises
     ------
     OutputError
         If an image cannot be made or written.
     """
-    images = image_run(observation, data, folder, detections, settings["flag"], settings["image"],
-                       farm)
-    if images is None:
-        return Confirmation(detections, [], {}, ())
+    images = image_run(observation, data, tasks, folder, detections, settings["flag"],
+                       settings["image"], farm)
     detections, doubts = with_positions(detections, images.table)
     curves = snapshot_curves(spectrum, images.snapshots)
     picture = folder / RUN_IMAGES / "lightcurve.png"
@@ -161,23 +160,21 @@ def write_products(image: Image, target: Direction, folder: Path) -> dict:
     return row
 
 
-def image_run(observation: Observation, data: SubtractedData, folder: Path, detections: Table,
-              flags: FlagSettings, settings: RunImageSettings, farm: Farm) -> RunImages | None:
+def image_run(observation: Observation, data: SubtractedData, tasks: Sequence[ChunkTask],
+              folder: Path, detections: Table, flags: FlagSettings, settings: RunImageSettings,
+              farm: Farm) -> RunImages:
     """Make the images of a run: the whole field in I and V, and a difference for each detection.
 
     The field is the weighted mean of snapshots, whose flux densities at the target are a light
-    curve of their own. Of many detections the strongest have images. None
-    if there are no chunk files.
+    curve of their own. Of many detections the strongest have images.
+    Chunks without a file of these visibilities (--stream) are read from the measurement set again.
 
     Raises
     ------
     OutputError
         If an image cannot be made or written.
     """
-    source = _imaged(observation, data, detections)
-    if not source.chunks:
-        logger.info("no images: there are no chunk files (--stream); visds-image makes them")
-        return None
+    source = _imaged(observation, data, tasks, detections)
     make_folder(folder / RUN_IMAGES)
     whole = ImageSettings()
     geometry, doubts = source.geometry(whole)
@@ -226,6 +223,7 @@ def with_positions(detections: Table, images: Table) -> tuple[Table, list[str]]:
     `SIGNIFICANT` errors or more; elsewhere the assumed one stays and is said to be so.
     """
     detections = detections.copy()
+    detections.meta["position"] = "measured in images where the column position says so"
     doubts = []
     files = {(row["name"], row["stokes"]): row for row in images}
     for number, row in enumerate(detections, start=1):
@@ -288,11 +286,12 @@ def disagreement(curves: dict[str, Table]) -> list[str]:
     return lines
 
 
-def _imaged(observation: Observation, data: SubtractedData,
+def _imaged(observation: Observation, data: SubtractedData, tasks: Sequence[ChunkTask],
             detections: Table) -> ImagedObservation:
     plan = observation.plan
-    chunks = tuple(chunk_of_file(data.path(task))[0] for task in plan.tasks
-                   if data.is_on_file(task))
+    chunks = tuple(dataclasses.replace(
+        chunk_of_task(task), origin=data.path(task) if data.is_on_file(task)
+        else SubtractedChunk(data, task)) for task in tasks)
     return ImagedObservation(
         source=observation.measurement_set, chunks=chunks,
         stokes=tuple(name for name in _STOKES if name in plan.stokes),

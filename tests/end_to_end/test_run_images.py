@@ -1,6 +1,7 @@
 """Images made by visds-run: they confirm detections, and say where they are."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from astropy.table import Table
 from astropy.wcs import WCS
 from rooms import plan
 
+from visds.commands.image import main as image_main
 from visds.commands.run import main
 from visds.core.sky import Direction, separation
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
@@ -109,11 +111,48 @@ def test_the_field_is_the_mean_of_its_snapshots_and_shows_what_was_not_subtracte
     assert "Residual image of the field" in (tmp_path / "out/report.html").read_text()
 
 
-@pytest.mark.parametrize(("option", "said"), [("--no-images", ""), ("--stream", "no images")])
-def test_without_images_positions_are_assumed(observation, tmp_path, caplog, option, said):
-    caplog.set_level("INFO")
-    detections = run(observation, tmp_path / "out", option)
+def test_without_images_positions_are_assumed(observation, tmp_path):
+    detections = run(observation, tmp_path / "out", "--no-images")
     assert set(detections["position"]) == {"assumed"}
     assert np.all(np.isnan(detections["image_snr"]))
-    assert said in caplog.text
     assert not (tmp_path / "out" / RUN_IMAGES).exists()
+
+
+def images_of(folder):
+    """Return the bytes of the images among the products of a run."""
+    return {path.name: path.read_bytes() for path in (folder / RUN_IMAGES).glob("*.fits")}
+
+
+def test_images_are_the_same_with_and_without_chunk_files(observation, star, beside, tmp_path):
+    options = ("--target", away(star, 1.5), "--snapshots", "6")
+    run(observation, tmp_path / "out", *options, "--stream")
+    assert images_of(tmp_path / "out") == images_of(beside)
+    # The blocks are used again; of the chunk files one is there.
+    run(observation, tmp_path / "out", *options)
+    assert images_of(tmp_path / "out") == images_of(beside)
+
+
+def test_another_model_in_the_same_process_and_folder_is_another_image(observation, star, beside,
+                                                                      tmp_path):
+    """Neither chunk files nor a model kept in memory are taken for those of this run."""
+    options = ("--target", away(star, 1.5), "--snapshots", "6", "--plots", "lightcurve")
+    brighter = Table.read(observation.components)
+    brighter["I"] *= 2
+    brighter.write(tmp_path / "brighter.ecsv", format="ascii.ecsv")
+    for model in (observation.components, tmp_path / "brighter.ecsv", observation.components):
+        assert main([str(observation.measurement_set), "-o", str(tmp_path / "out"), "--model",
+                     str(model), *options]) == 0
+    assert images_of(tmp_path / "out") == images_of(beside)
+    assert main([str(observation.measurement_set), "-o", str(tmp_path / "out"), "--model",
+                 str(tmp_path / "brighter.ecsv"), "--stream", *options]) == 0
+    assert images_of(tmp_path / "out") != images_of(beside)
+    assert image_main([str(tmp_path / "out"), "-o", str(tmp_path / "images")]) == 2
+
+
+def test_images_of_a_run_are_of_its_own_chunk_files(beside, tmp_path, capsys):
+    folder = tmp_path / "copy"
+    shutil.copytree(beside, folder)
+    assert image_main([str(folder), "-o", str(tmp_path / "images"), "--size", "64"]) == 0
+    next((folder / "chunks").glob("*.visibility.h5")).unlink()
+    assert image_main([str(folder), "-o", str(tmp_path / "images"), "--size", "64"]) == 2
+    assert "1 of 2 chunk files are not there" in capsys.readouterr().err

@@ -10,7 +10,6 @@ from visds.imaging.intervals import (
     bands,
     content,
     intervals,
-    overlapping,
     pieces,
 )
 
@@ -99,10 +98,3 @@ def test_bands_share_the_channels_and_no_more_of_them_than_there_are():
     assert bands(CHUNKS, 2) == [(1.0e9, 1.1e9), (1.2e9, 1.2e9)]
     with pytest.raises(SettingsError, match="there are 3 channels, not 4"):
         bands(CHUNKS, 4)
-
-
-def test_chunks_that_hold_the_same_data_are_found():
-    assert overlapping(CHUNKS) is None
-    twice = chunk(1, 30, 2)
-    assert overlapping([*CHUNKS, twice])[1] is twice
-    assert overlapping([*CHUNKS, chunk(1, 30, 2, (2e9, 2.1e9))]) is None

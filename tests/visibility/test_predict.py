@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from double_sum import chunk_of, model_of
 
+from visds.core.errors import FormatError
 from visds.core.flags import Flag
 from visds.core.sky import Direction
 from visds.visibility.sky_model import predict as predict_module
@@ -122,10 +123,12 @@ def test_the_beam_attenuates_intrinsic_flux_densities_alone(engine, content):
 
 def test_a_sky_model_on_file_is_the_same(tmp_path):
     model = SkyModel(sky(model_of(), image(), to_components(image())).parts, ("MODEL_DATA",))
-    write_model(tmp_path / "model.h5", model)
-    again = read_model(tmp_path / "model.h5")
+    write_model(tmp_path / "model.h5", model, "a key")
+    again = read_model(tmp_path / "model.h5", "a key")
     assert again.columns == ("MODEL_DATA",)
     how = method("direct", "gridded", "direct")
     assert [part.origin for part in again.parts] == ["part 0", "part 1", "part 2"]
     np.testing.assert_array_equal(subtract(chunk_of(), again, how),
                                   subtract(chunk_of(), model, how))
+    with pytest.raises(FormatError, match="another sky model"):
+        read_model(tmp_path / "model.h5", "another key")

@@ -47,8 +47,8 @@ def alone(piece: Piece) -> Piece:
     """Return the piece with what it needs of its chunk only, to be sent to another rank."""
     if isinstance(piece.origin, Path):
         return piece
-    task = piece.origin.select_times(piece.begin, piece.end)
-    return Piece(task, 0, len(task.time), piece.nbytes)
+    return Piece(piece.origin.select_times(piece.begin, piece.end), 0, piece.end - piece.begin,
+                 piece.nbytes)
 
 
 def read_pieces(parts: Sequence[Piece]) -> Iterator[VisibilityChunk]:
@@ -67,6 +67,9 @@ def _slabs(parts: Sequence[Piece]) -> Iterator[VisibilityChunk]:
                 yield from read_slabs(part.origin, SLAB_BYTES, part.begin, part.end)
                 continue
             task = part.origin.select_times(part.begin, part.end)
+            if not isinstance(task, ChunkTask):
+                yield from task.slabs()
+                continue
             if opened is None or opened.path != task.source.path:
                 if opened is not None:
                     opened.close()
@@ -90,7 +93,7 @@ def sample_uvw(chunks: Sequence[ImagedChunk]) -> np.ndarray:
             with h5py.File(chunk.origin, "r") as file:
                 found.append(file["uvw"][()][times].reshape(-1, 3))
             continue
-        task = chunk.origin
+        task = chunk.origin if isinstance(chunk.origin, ChunkTask) else chunk.origin.task
         inside = np.isin(task.run_integration, times)
         with MeasurementSet(task.source.path) as opened:
             uvw = opened.rows("UVW", task.run_start[inside], task.run_length[inside])

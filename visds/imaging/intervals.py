@@ -1,6 +1,5 @@
 """What one image is of: some integrations of some chunks, in one band."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,11 @@ DAY = 86400.0
 
 @dataclass(frozen=True, eq=False)
 class ImagedChunk:
-    """Integrations and channels of one chunk, wherever its visibilities are (`origin`)."""
+    """Integrations and channels of one chunk, wherever its visibilities are.
+
+    `origin` is a chunk file, a task to be read from the measurement set, or what has a `task`,
+    `select_times` as a task has, and gives `slabs`.
+    """
 
     origin: Any
     scan: int
@@ -142,16 +145,6 @@ def content(chunks: Sequence[ImagedChunk], interval: Interval, frame: str) -> Co
                    float(np.max(time + length / 2 / DAY)),
                    float(np.average(time, weights=length)), float(length.sum()),
                    float(min(low)), float(max(high)), frame)
-
-
-def overlapping(chunks: Sequence[ImagedChunk]) -> tuple[ImagedChunk, ImagedChunk] | None:
-    """Return two chunks that hold the same channels at the same time, None if there are none."""
-    ordered = sorted(chunks, key=lambda chunk: (chunk.frequency.tobytes(), chunk.time[0]))
-    for first, second in itertools.pairwise(ordered):
-        if np.array_equal(first.frequency, second.frequency) and (
-                second.time[0] <= first.time[-1]):
-            return first, second
-    return None
 
 
 def _inside(chunk: ImagedChunk, interval: Interval) -> np.ndarray:

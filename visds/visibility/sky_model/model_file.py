@@ -8,6 +8,7 @@ import os
 import h5py
 import numpy as np
 
+from visds.core.errors import FormatError
 from visds.core.product_file import new_product
 from visds.core.sky import Direction
 from visds.visibility.sky_model.components import ComponentModel
@@ -18,9 +19,10 @@ from visds.visibility.sky_model.model import Part, SkyModel
 _KINDS = {"components": ComponentModel, "image": ImageModel, "pixels": ImagePixels}
 
 
-def write_model(path: str | os.PathLike, model: SkyModel) -> None:
-    """Write a sky model as HDF5: a group for each part, arrays as datasets."""
+def write_model(path: str | os.PathLike, model: SkyModel, key: str) -> None:
+    """Write a sky model as HDF5: a group for each part, arrays as datasets, and its key."""
     with new_product(path) as file:
+        file.attrs["key"] = key
         file.attrs["columns"] = json.dumps(model.columns)
         for number, part in enumerate(model.parts):
             group = file.create_group(f"part{number}")
@@ -34,9 +36,18 @@ def write_model(path: str | os.PathLike, model: SkyModel) -> None:
 
 
 @functools.lru_cache(maxsize=1)
-def read_model(path: str | os.PathLike) -> SkyModel:
-    """Return the sky model on a file; it is kept for the next chunk."""
+def read_model(path: str | os.PathLike, key: str) -> SkyModel:
+    """Return the sky model of a key on a file; it is kept for the next chunk.
+
+    Raises
+    ------
+    FormatError
+        If the file holds another model.
+    """
     with h5py.File(path, "r") as file:
+        if file.attrs["key"] != key:
+            raise FormatError(f"{path} holds another sky model than this run's: was it written by "
+                              "another run meanwhile?")
         parts = tuple(_read_part(file[f"part{number}"]) for number in range(len(file)))
         return SkyModel(parts, tuple(json.loads(file.attrs["columns"])))
 
