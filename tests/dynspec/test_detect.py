@@ -331,10 +331,10 @@ def test_the_direction_is_that_of_the_target_and_said_to_be_assumed():
     assert (table["ra"][0], table["dec"][0]) == (83.1, -5.2)
     assert table["ra_error"][0] == table["dec_error"][0] == pytest.approx(3 / table["snr"][0])
     assert table.meta["position"] == "assumed: direction of the target, not measured"
+    assert list(table["position"]) == ["assumed"]
     for name in ("ra", "dec"):
         assert "or assumed: that of the target" in table[name].description
-    assert list(table["position"]) == ["assumed"]
-        assert table[f"{name}_error"].description.endswith("the direction is not measured")
+        assert table[f"{name}_error"].description.endswith("where assumed")
 
 
 def test_unknown_beam_and_direction_are_nan():
