@@ -116,9 +116,11 @@ class ImageJob:
             self.cleaning.settings, observatory=self.cleaning.observatory, mjd=content.middle,
             frame=content.frame, scratch=self.folder)
         meta = image.meta | {"CLEAN": f"{made.iterations} iterations: {made.reason}"}
-        restored = image.replace(values=made.image, beam=made.beam, response=None, meta=meta)
-        write_image(restored.replace(values=made.residual), self._path(image, "residual"))
-        write_image(restored.replace(values=made.model, beam=None,
+        restored = image.replace(values=made.image, kind="cleaned", beam=made.beam, response=None,
+                                 meta=meta)
+        write_image(restored.replace(values=made.residual, kind="residual"),
+                    self._path(image, "residual"))
+        write_image(restored.replace(values=made.model, kind="model", beam=None,
                                      meta=meta | {"BUNIT": "Jy/pixel"}),
                     self._path(image, "model"))
         return restored

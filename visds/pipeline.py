@@ -16,13 +16,18 @@ from astropy.table import Table
 from visds.chunk_job import ChunkJob, SubtractedData
 from visds.core.ahead import ahead
 from visds.core.deadline import Deadline
-from visds.core.errors import ExitCode, MeasurementSetError, OutputError
+from visds.core.errors import ExitCode, MeasurementSetError, OutputError, SettingsError
 from visds.core.farm import Farm, Outcome
 from visds.core.files import make_folder, only_writer, output_error, refuse_existing, whole_file
 from visds.core.log import log_file, logger
 from visds.core.plural import counted
 from visds.core.progress import Progress
-from visds.core.provenance import Provenance, command_line, file_hash
+from visds.core.provenance import (
+    Provenance,
+    command_line,
+    file_hash,
+    refuse_other_program,
+)
 from visds.core.settings import Settings
 from visds.core.sky import barycentric_time
 from visds.core.version import __version__
@@ -43,6 +48,7 @@ from visds.held_products import (
     say_changed_settings,
     target_entry,
 )
+from visds.model_fit import fit_model
 from visds.observation import Observation, prepare
 from visds.run_settings import RUN_IMAGES, RunSettings
 from visds.self_subtraction import check_self_subtraction, flux_density_in_columns
@@ -95,9 +101,12 @@ def run(measurement_set: str, out: str, settings: Settings, farm: Farm) -> int:
     """
     observation = prepare(measurement_set, settings)
     refuse_existing(settings["run"].write_residual)
+    if settings["run"].write_residual and not observation.subtraction.model:
+        raise SettingsError("--write-residual: there is no --model to subtract")
     folder = make_folder(out, outside=measurement_set)
     make_folder(folder / "chunks")
     with only_writer(folder / "log.txt"), log_file(folder / "log.txt"):
+        refuse_other_program(folder, "visds-run")
         refuse_other_products(folder, observation, settings["run"])
         observation.say()
         say_changed_settings(folder, settings)
@@ -216,10 +225,12 @@ def _make_products(observation: Observation, data: SubtractedData, folder: Path,
             column=flux_density_in_columns(observation.plan, subtraction.model.columns,
                                            observation.target))
         logger.info("%s", check.summary())
+    fit = fit_model(data, done) if subtraction.model else None
+    if fit:
+        logger.info("%s", fit)
     doubtful = doubts(spectrum, detections, health, variability)
     doubtful += confirmed.doubts if confirmed else []
-    if check and check.warning():
-        doubtful.append(check.warning())
+    doubtful += [told.warning() for told in (check, fit) if told and told.warning()]
     for line in doubtful:
         logger.warning("%s", line)
     warnings = [*observation.warnings, *doubtful,
@@ -228,7 +239,8 @@ def _make_products(observation: Observation, data: SubtractedData, folder: Path,
     write_report(
         folder / "report.html", title=observation.target_name,
         summary=ran | observation.summary() | (
-            {"Self-subtraction": check.summary()} if check else {}),
+            {"Self-subtraction": check.summary()} if check else {}) | (
+            {"Fit of the sky model": str(fit)} if fit else {}),
         pictures=pictures, warnings=warnings, settings_text=settings.to_toml(),
         flag_statistics=spectrum.meta["flag_statistics"], health=health,
         tables={"Scans": scan_table(spectrum), "Variability": variability_table(variability),
@@ -245,7 +257,7 @@ def _make_products(observation: Observation, data: SubtractedData, folder: Path,
                   for name in (*PRODUCTS[:-1], *(confirmed.products if confirmed else ()))},
         measurement_set=observation.measurement_set, target=target_entry(observation),
         data=data_entry(observation),
-        sky_model=subtraction_entry(subtraction, check),
+        sky_model=subtraction_entry(subtraction, check, fit),
         visibility_keys={task.name: data.key(task) for task in done},
         failed_chunks=[outcome.task.name for outcome in failed])
     logger.info("%s, %s", counted(len(detections), "detection"),

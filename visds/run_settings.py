@@ -115,8 +115,8 @@ class RunSettings:
     replace: bool = setting(
         False, "replace the products of another target in OUT; its chunk files are used again")
     write_residual: str | None = setting(
-        None, "write a new measurement set of the visibilities with the sky model subtracted, for "
-        "other imagers", metavar="NEW.ms")
+        None, "write a new measurement set for other imagers: the rows of the field that are used, "
+        "the sky model without the target subtracted, as DATA", metavar="NEW.ms")
     ranks: int | None = setting(
         None, "start under mpiexec with so many ranks", parse=_ranks, metavar="RANKS", short="-n")
 

@@ -12,6 +12,7 @@ from visds.core.errors import MeasurementSetError, SettingsError
 from visds.core.plural import counted
 from visds.core.provenance import key
 from visds.core.sky import LIGHT_SPEED, Direction, angle_text
+from visds.model_fit import ModelFit
 from visds.self_subtraction import SelfSubtraction
 from visds.visibility.plan import Plan
 from visds.visibility.primary_beam.beam import outside
@@ -110,8 +111,8 @@ def prepare_subtraction(plan: Plan, settings: ModelSettings, target: Direction, 
         seconds=sum(choice.seconds for choice in engines))
 
 
-def subtraction_entry(subtraction: Subtraction,
-                      check: SelfSubtraction | None) -> dict[str, Any]:
+def subtraction_entry(subtraction: Subtraction, check: SelfSubtraction | None,
+                      fit: ModelFit | None) -> dict[str, Any]:
     """Return what provenance.json says of the sky model."""
     return {
         "parts": [{"name": part.origin, "intrinsic": part.is_intrinsic,
@@ -121,7 +122,8 @@ def subtraction_entry(subtraction: Subtraction,
         "columns": list(subtraction.model.columns),
         "excised": {"radius_arcsec": 3600 * subtraction.radius_deg,
                     "removed": [dataclasses.asdict(what) for what in subtraction.removed]},
-        "self_subtraction": check and dataclasses.asdict(check)}
+        "self_subtraction": check and dataclasses.asdict(check),
+        "fit": fit and dataclasses.asdict(fit)}
 
 
 def coarsest_beam(plan: Plan) -> float:
@@ -189,7 +191,10 @@ def _described(model: SkyModel, frequency: float) -> list[str]:
         content = part.content
         if isinstance(content, ImageModel):
             size = " x ".join(map(str, content.pixels.shape[:1:-1]))
-            what = f"image of {size} pixels, {counted(len(content.nonzero[0]), 'pixel')} with flux"
+            planes = counted(len(content.pixels), "plane" if len(content.plane_frequency)
+                             else "Taylor term")
+            what = (f"image of {size} pixels, {planes}, "
+                    f"{counted(len(content.nonzero[0]), 'pixel')} with flux")
             intensity = (content.flux_density([frequency])[content.polarizations.index("I"), 0]
                          if "I" in content.polarizations else 0.0)
         else:

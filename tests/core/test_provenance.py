@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 
 from visds.core import provenance as provenance_module
-from visds.core.provenance import Provenance, command_line, file_hash, key
+from visds.core.errors import OutputError
+from visds.core.provenance import (
+    Provenance,
+    command_line,
+    file_hash,
+    key,
+    refuse_other_program,
+)
 from visds.core.version import __version__
 
 
@@ -116,3 +123,11 @@ def test_provenance_says_command_inputs_settings_and_versions(tmp_path):
 def test_the_command_is_named_as_its_user_knows_it(monkeypatch, started_as, name):
     monkeypatch.setattr(sys, "argv", [started_as, "a star.ms"])
     assert command_line() == [name, "a star.ms"]
+
+
+def test_products_of_another_program_are_not_mixed_with_those_of_this_one(tmp_path):
+    refuse_other_program(tmp_path, "visds-run")
+    (tmp_path / "provenance.json").write_text('{"command": ["/bin/visds-model", "obs.ms"]}')
+    refuse_other_program(tmp_path, "visds-model")
+    with pytest.raises(OutputError, match="holds the products of visds-model: give visds-run"):
+        refuse_other_program(tmp_path, "visds-run")

@@ -1,10 +1,12 @@
 """Sky models of every form through visds-run: what is subtracted, and the target that is not."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 from astropy.table import Table, vstack
+from casacore import tables
 from rooms import plan, writable
 
 from visds import DynamicSpectrum
@@ -167,3 +169,45 @@ def test_the_data_column_is_no_model_of_itself(observation, tmp_path, capsys):
     code = main([str(observation.measurement_set), "-o", str(tmp_path / "out"), "--model", "DATA"])
     assert code == 2
     assert "subtracted from itself" in capsys.readouterr().err
+
+
+def test_the_data_hold_all_of_a_right_model_and_half_of_one_given_twice(observation, run,
+                                                                        tmp_path):
+    _, entry, said = run(observation, observation.components, out="right")
+    assert abs(entry["fit"]["scale"] - 1) < 5 * entry["fit"]["error"] + 0.02
+    assert "hold only" not in said and "given twice" not in said
+    shutil.copy(observation.components, tmp_path / "again.ecsv")
+    _, entry, said = run(observation, observation.components, tmp_path / "again.ecsv", out="twice")
+    assert entry["fit"]["scale"] == pytest.approx(0.5, abs=0.02)
+    assert "given twice" in said
+
+
+def test_flux_densities_in_a_wrong_unit_are_told(observation, run, tmp_path):
+    table = Table.read(observation.components)
+    table["I"] *= 1000
+    table.write(tmp_path / "millijansky.ecsv", format="ascii.ecsv")
+    _, entry, said = run(observation, tmp_path / "millijansky.ecsv")
+    assert entry["fit"]["scale"] == pytest.approx(1e-3, rel=0.05)
+    assert "its unit or scale is wrong" in said
+
+
+def test_a_residual_set_is_refused_before_the_run(observation, tmp_path, capsys):
+    model = ("--model", str(observation.components))
+    for options, said in (((), "no --model to subtract"), ((*model,), "there is no folder")):
+        code = main([str(observation.measurement_set), "-o", str(tmp_path / "out"),
+                     "--write-residual", str(tmp_path / "none" / "new.ms"), *options])
+        assert code == 2
+        assert said in capsys.readouterr().err if options else True
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_residual_set_is_the_data_less_the_model(observation, tmp_path):
+    new = tmp_path / "new.ms"
+    assert main([str(observation.measurement_set), "-o", str(tmp_path / "out"), "--no-images",
+                 "--plots", "I", "--model", "MODEL_DATA", "--write-residual", str(new)]) == 0
+    with tables.table(str(observation.measurement_set), ack=False) as old, \
+            old.query("FIELD_ID==0 AND ANTENNA1!=ANTENNA2") as rows:
+        expected = rows.getcol("DATA") - rows.getcol("MODEL_DATA")
+    with tables.table(str(new), ack=False) as made, \
+            made.query("ANTENNA1!=ANTENNA2") as rows:
+        np.testing.assert_allclose(rows.getcol("DATA"), expected, atol=1e-6)

@@ -81,10 +81,13 @@ def refuse_existing(path: str | os.PathLike | None) -> None:
     Raises
     ------
     OutputError
-        If something is there already.
+        If something is there already, or there is no folder for it.
     """
     if path is not None and os.path.lexists(path):
         raise OutputError(f"{path} exists already and is not overwritten: give another name")
+    if path is not None and not os.path.isdir(os.path.dirname(os.path.abspath(path))):
+        raise OutputError(f"cannot write {path}: there is no folder "
+                          f"{os.path.dirname(os.path.abspath(path))}")
 
 
 @contextlib.contextmanager

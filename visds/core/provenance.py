@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from visds.core.errors import OutputError
 from visds.core.files import whole_file
 from visds.core.version import __version__
 
@@ -52,6 +53,23 @@ def key(*parts: Any) -> str:
     digest = hashlib.sha256()
     _feed(digest, (__version__, parts))
     return digest.hexdigest()
+
+
+def refuse_other_program(folder: str | os.PathLike, program: str) -> None:
+    """Keep the products of another program from being mixed with those of this one.
+
+    Raises
+    ------
+    OutputError
+        If provenance.json in the folder says that another program made what is there.
+    """
+    try:
+        held = json.loads((Path(folder) / "provenance.json").read_text())
+        made_by = Path(held["command"][0]).name
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        return
+    if made_by.startswith("visds-") and made_by != program:
+        raise OutputError(f"{folder} holds the products of {made_by}: give {program} another -o")
 
 
 def file_hash(path: str | os.PathLike) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 
 from visds.core.casa import TaskError, load_casatools, run_task
 from visds.core.errors import ImagingError
+from visds.imaging.caption import flux_text
 from visds.imaging.clean_settings import CleanSettings
 from visds.imaging.geometry import Geometry
 from visds.imaging.image import Beam
@@ -35,6 +36,7 @@ _NOISE_THRESHOLD, _SIDELOBE_THRESHOLD = 5.0, 1.5
 _EVERYWHERE_SIGMA = 5.0
 _ZERO_MASK = 7  # of tclean's stop codes
 _DIVERGED = (5, 6)
+_ITERATIONS, _THRESHOLD, _STUCK, _SIGMA, _MAJOR_CYCLES = 1, 2, 4, 8, 9
 _KINDS = ("image", "model", "residual", "psf", "sumwt", "pb")
 _WATCH_EVERY = 0.5
 
@@ -44,7 +46,7 @@ class CleanImages:
     """The images that tclean left: `prefix` followed by .model.tt0, .residual.tt0 and so on.
 
     `terms` is the number of Taylor terms, `reference_frequency` theirs, Hz; `iterations` and
-    `major_cycles` were needed; `reason` is why tclean stopped, in its own words. `rms` is the
+    `major_cycles` were needed; `reason` is why clean stopped, in words. `rms` is the
     robust rms of the residual image and `peak` its largest modulus, Jy/beam. `gridder` is
     "wproject" where w counts, else "standard".
     """
@@ -153,9 +155,9 @@ def clean(data: ScratchSet, prefix: Path, geometry: Geometry, weighting: Weighti
             if say:
                 say("no region stands out from the sidelobes: cleaning everywhere")
             shutil.rmtree(f"{prefix}.mask", ignore_errors=True)  # it would be used again
-            result = _tclean(options | {
-                "usemask": "user", "nsigma": max(settings.clean_sigma, _EVERYWHERE_SIGMA),
-                "calcpsf": False, "calcres": False}, prefix, log)
+            options |= {"usemask": "user", "calcpsf": False, "calcres": False,
+                        "nsigma": max(settings.clean_sigma, _EVERYWHERE_SIGMA)}
+            result = _tclean(options, prefix, log)
             rms, peak = _noise(prefix)
     if result["stopcode"] in _DIVERGED:
         raise ImagingError(
@@ -165,7 +167,7 @@ def clean(data: ScratchSet, prefix: Path, geometry: Geometry, weighting: Weighti
     return CleanImages(
         prefix=prefix, geometry=geometry, terms=terms, reference_frequency=header[0],
         beam=header[1], iterations=int(result["iterdone"]),
-        major_cycles=int(result["nmajordone"]), reason=str(result["stopDescription"]),
+        major_cycles=int(result["nmajordone"]), reason=_reason(result, settings, options["nsigma"]),
         rms=rms, peak=peak, gridder=gridder)
 
 
@@ -191,6 +193,20 @@ def _options(data: ScratchSet, prefix: Path, geometry: Geometry, weighting: Weig
         "niter": settings.niter, "nsigma": settings.clean_sigma,
         "threshold": f"{settings.clean_threshold!r}Jy", "usemask": "user",
         "pblimit": -1e-6, "pbcor": False, "parallel": False}
+
+
+def _reason(result: dict, settings: CleanSettings, sigma: float) -> str:
+    """Return why clean stopped, in words; tclean's own where there are none."""
+    if not settings.niter:
+        return "no iterations were asked for"
+    return {
+        _ITERATIONS: f"all {settings.niter} iterations were made",
+        _THRESHOLD: f"reached {flux_text(settings.clean_threshold)}",
+        _STUCK: "the peak of the residual did not change over two major cycles",
+        _ZERO_MASK: "nothing stands out to be cleaned",
+        _SIGMA: f"reached {sigma:g} rms",
+        _MAJOR_CYCLES: "all major cycles were made"}.get(
+            result["stopcode"], str(result["stopDescription"]))
 
 
 def _deconvolver(terms: int, settings: CleanSettings) -> str:

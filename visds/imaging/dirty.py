@@ -181,6 +181,7 @@ def difference(on: Image, off: Image, name: str) -> Image:
     content = Content(name, on.content.start, on.content.stop, on.content.middle,
                       on.content.exposure, on.content.band_low, on.content.band_high,
                       on.content.frame)
-    return on.replace(values=on.values - off.values, content=content, sum_of_weights=math.nan,
+    return on.replace(values=on.values - off.values, kind="difference", content=content,
+                      sum_of_weights=math.nan,
                       expected_rms=math.hypot(on.expected_rms, off.expected_rms),
                       natural_rms=math.hypot(on.natural_rms, off.natural_rms))

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from astropy.io import fits
 
 from visds.core.casa import load_casatools
 from visds.core.errors import ImagingError, OutputError, SettingsError
@@ -21,6 +22,7 @@ from visds.core.plural import counted
 from visds.core.provenance import Provenance, command_line, file_hash
 from visds.core.settings import Settings
 from visds.core.sky import LIGHT_SPEED, Direction, angle_text
+from visds.imaging.caption import flux_text
 from visds.imaging.clean import CleanImages, clean
 from visds.imaging.clean_settings import CleanSettings
 from visds.imaging.component_table import component_table
@@ -166,10 +168,10 @@ def _make(measurement_set: str, plan: Plan, settings: Settings, log: Path, scrat
                        settings["clean"], terms=terms, log=log, say=logger.info)
     except ImagingError as error:
         raise ImagingError(f"{error} (see {log})") from error
-    logger.info("%s in %s: %s; rms %.3g mJy/beam, peak of the residual %.1f rms; %s gridder",
+    logger.info("%s in %s: %s; rms %s/beam, peak of the residual %.1f rms; %s gridder",
                 counted(images.iterations, "iteration"),
-                counted(images.major_cycles, "major cycle"), images.reason, 1e3 * images.rms,
-                images.peak / images.rms if images.rms else math.nan, images.gridder)
+                counted(images.major_cycles, "major cycle"), images.reason,
+                flux_text(images.rms), images.peak / images.rms if images.rms else math.nan, images.gridder)
     _write_products(images, plan, made_of, own, data, part)
     inputs = {measurement_set: fingerprint(measurement_set)}
     with whole_file(part / "settings.toml") as file:
@@ -189,9 +191,10 @@ def _write_products(images: CleanImages, plan: Plan, made_of: Content, settings:
     restored = Image(
         images.read("image"), images.geometry, "I", made_of, images.beam, None,
         weighting=f"briggs {settings.robust:g}", natural_rms=1 / math.sqrt(data.sum_of_weights),
-        meta={"TELESCOP": plan.description.telescope, "OBJECT": plan.field})
+        kind="cleaned", meta={"TELESCOP": plan.description.telescope, "OBJECT": plan.field})
     write_image(restored, part / f"{NAME}.image.fits")
-    write_image(restored.replace(values=images.read("residual")), part / f"{NAME}.residual.fits")
+    write_image(restored.replace(values=images.read("residual"), kind="residual"),
+                part / f"{NAME}.residual.fits")
     for term in terms:
         _write_fits(images.path("model", term), part / f"{NAME}.model.tt{term}.fits")
     components = component_table(np.array([images.read("model", term) for term in terms]),
@@ -200,7 +203,8 @@ def _write_products(images: CleanImages, plan: Plan, made_of: Content, settings:
     with whole_file(part / f"{NAME}.components.ecsv") as file:
         components.write(file, format="ascii.ecsv", overwrite=True)
     with whole_file(part / f"{NAME}.png") as file:
-        file.write_bytes(quick_look(restored, images.geometry.centre, images.rms))
+        file.write_bytes(quick_look(restored, images.geometry.centre, images.rms,
+                                    mark="phase centre"))
     kept = [images.path(kind, term) for kind in _IMAGES for term in terms]
     for path in filter(Path.exists, [*kept, images.path("mask")]):
         shutil.move(path, part / path.name)
@@ -212,13 +216,17 @@ def _write_products(images: CleanImages, plan: Plan, made_of: Content, settings:
 
 
 def _write_fits(image: Path, path: Path) -> None:
-    """Write an image of CASA's as FITS, with all that its header says."""
+    """Write an image of CASA's as FITS, with all that its header says, but for the frame.
+
+    CASA says FK5, equinox 2000; the positions are those of the ICRS.
+    """
     tool = load_casatools().image()
     tool.open(str(image))
     try:
         tool.tofits(str(path.absolute()), velocity=False, history=False)
     finally:
         tool.close()
+    fits.setval(path, "RADESYS", value="ICRS")
 
 
 def _move_into_place(part: Path, folder: Path) -> None:

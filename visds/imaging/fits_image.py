@@ -21,12 +21,13 @@ _MJD_ZERO = datetime(1858, 11, 17)
 def header_of(image: Image) -> fits.Header:
     """Return the header: SIN coordinates (ICRS), frequency, Stokes, beam, times, weighting.
 
-    The text entries of `image.meta` (TELESCOP, OBJECT and the like) are taken over.
+    IMAGETYP is what the image is, in the words of `Image.kind`. The text entries of `image.meta` (TELESCOP, OBJECT and the like) are taken over.
     """
     geometry, content = image.geometry, image.content
     header = fits.Header()
     header["BUNIT"] = ("Jy/beam", "no primary beam correction")
     header["BTYPE"] = "Intensity"
+    header["IMAGETYP"] = (image.kind, "what this image is")
     if image.beam is not None:
         header["BMAJ"] = (image.beam.major, "[deg] FWHM of the beam, major axis")
         header["BMIN"] = (image.beam.minor, "[deg] minor axis")
@@ -62,7 +63,7 @@ def header_of(image: Image) -> fits.Header:
     for name, value, comment in (
             ("WTSUM", image.sum_of_weights, "sum of the imaging weights"),
             ("EXPRMS", image.expected_rms, "[Jy/beam] noise that the weights imply"),
-            ("NATRMS", image.natural_rms, "[Jy/beam] the same of natural weighting")):
+            ("NATRMS", image.natural_rms, "[Jy/beam] noise of natural weights: the least")):
         if np.isfinite(value):
             header[name] = (value, comment)
     header["ORIGIN"] = (f"visds {__version__}", "program that wrote this file")
@@ -70,14 +71,15 @@ def header_of(image: Image) -> fits.Header:
 
 
 def write_image(image: Image, path: str | os.PathLike) -> None:
-    """Write an image as FITS, whole or not at all; the same image gives the same bytes.
+    """Write an image as FITS (float32), whole or not at all; the same image gives the same bytes.
 
     Raises
     ------
     OutputError
         If the file cannot be written.
     """
-    primary = fits.PrimaryHDU(image.values[np.newaxis, np.newaxis], header_of(image))
+    values = image.values.astype(np.float32, copy=False)
+    primary = fits.PrimaryHDU(values[np.newaxis, np.newaxis], header_of(image))
     with whole_file(path) as part:
         primary.writeto(part, overwrite=True)
 
@@ -94,7 +96,7 @@ def response_image(image: Image) -> Image:
     if beyond < 0:
         raise ValueError("the response was not made for all of the image")
     part = slice(beyond // 2, beyond // 2 + len(image.values))
-    return image.replace(values=image.response[part, part].astype(np.float32))
+    return image.replace(values=image.response[part, part].astype(np.float32), kind="response")
 
 
 def _date(mjd: float) -> str:

@@ -59,7 +59,8 @@ class Content:
 class Image:
     """An image of one Stokes parameter.
 
-    `values` (Y,X) float32 Jy/beam. `response` (Y,X), of another size, is what a point source of
+    `values` (Y,X) float32 Jy/beam. `kind` is what they are: dirty, cleaned, residual or model (of
+    clean), difference (of dirty images) or response. `response` (Y,X), of another size, is what a point source of
     1 Jy looks like, its peak in the middle, pixel size/2; None where that is the beam itself.
     `beam` is None where none could be fitted. `sum_of_weights` are those of the image's weighting,
     Jy-2 if natural; `expected_rms` Jy/beam the noise that the weights of the visibilities imply,
@@ -76,6 +77,7 @@ class Image:
     sum_of_weights: float = float("nan")
     expected_rms: float = float("nan")
     natural_rms: float = float("nan")
+    kind: str = "dirty"
     meta: dict[str, str] = field(default_factory=dict)
 
     def replace(self, **changes) -> "Image":

@@ -1,0 +1,74 @@
+"""What an image is of and how it was made, in the words of a caption."""
+
+import re
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from visds.imaging.image import Content
+
+_MJD_ZERO = datetime(1858, 11, 17)
+_UNITS = {"Jy": 1.0, "mJy": 1e-3, "uJy": 1e-6}
+_DETECTION = {"on": "the burst", "off": "the time around the burst",
+              "difference": "burst less the time around it"}
+
+
+def content_text(name: str) -> str:
+    """Return in words what an image of this name is of: ``scan00002_00001`` is scan 2, part 2."""
+    name, _, band = name.partition("_band")
+    if match := re.fullmatch(r"detection(\d+)_(on|off|difference)", name):
+        text = f"detection {int(match[1])}: {_DETECTION[match[2]]}"
+    elif match := re.fullmatch(r"scan(\d+)(?:_(\d+))?", name):
+        text = f"scan {int(match[1])}" + (f", part {int(match[2]) + 1}" if match[2] else "")
+    else:
+        text = {"all": "whole observation", "field": "whole observation"}.get(name, name)
+    return text + (f", band {int(band) + 1}" if band else "")
+
+
+def flux_unit(largest: float) -> tuple[str, float]:
+    """Return the unit (Jy, mJy or uJy) in which a number of Jy is 1 or more, and its size in Jy."""
+    for unit, size in _UNITS.items():
+        # What is printed in three digits is not 1e+03 of the smaller unit.
+        if abs(largest) >= 0.9995 * size:
+            return unit, size
+    return ("Jy", 1.0) if not largest or not np.isfinite(largest) else ("uJy", 1e-6)
+
+
+def flux_text(flux_density: float) -> str:
+    """Return a flux density (Jy) with its unit, in three digits."""
+    unit, size = flux_unit(flux_density)
+    return f"{flux_density / size:.3g} {unit}"
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration in words, rounded: ``89 s``, ``12.5 min`` or ``3.2 h``."""
+    if seconds < 1:
+        return f"{seconds:.3g} s"
+    for size, unit, digits in ((1.0, "s", 0 if seconds >= 9.95 else 1), (60.0, "min", 1)):
+        if seconds < 300 * size:
+            return f"{seconds / size:.{digits}f}".removesuffix(".0") + f" {unit}"
+    return f"{seconds / 3600:.1f} h"
+
+
+def utc(mjd: float, step: float = 1.0) -> datetime:
+    """Return a time (MJD UTC) rounded to a step in s, without regard to leap seconds."""
+    return _MJD_ZERO + timedelta(seconds=round(float(mjd) * 86400 / step) * step)
+
+
+def span_text(content: Content) -> str:
+    """Return from when to when an image is: ``2024-05-01 04:00:10 to 04:01:40 UTC``.
+
+    Seconds have digits where the span is shorter than ten; the second date is left out where it is
+    the first.
+    """
+    length = (content.stop - content.start) * 86400
+    digits = max(0, 2 - int(np.floor(np.log10(max(length, 1e-3))))) if length < 9.5 else 0
+    start, stop = (utc(mjd, 10.0**-digits) for mjd in (content.start, content.stop))
+
+    def clock(moment: datetime) -> str:
+        seconds = moment.second + moment.microsecond / 1e6
+        width = 2 + (digits + 1 if digits else 0)
+        return f"{moment:%H:%M}:{seconds:0{width}.{digits}f}"
+
+    until = clock(stop) if stop.date() == start.date() else f"{stop:%Y-%m-%d} {clock(stop)}"
+    return f"{start:%Y-%m-%d} {clock(start)} to {until} UTC"
