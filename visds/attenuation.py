@@ -20,12 +20,13 @@ _NOTABLE_SQUINT = 0.01
 class Attenuation:
     """The primary beam of an observation.
 
-    `beam` is a function of direction cosines about the phase centre; `words` say which it is and
-    what is left of the target.
+    `beam` is a function of direction cosines about the phase centre; `middle_power` that at the
+    target, the median of all channels; `words` say which it is and what is left of the target.
     """
 
     beam: PointedBeam
     target: Direction
+    middle_power: float
     words: str
     warnings: tuple[str, ...]
 
@@ -64,6 +65,6 @@ def prepare_beam(plan: Plan, settings: PrimaryBeamSettings,
                         f"{len(power)} channel frequencies: they are empty")
     known_power = power[power > 0]
     return Attenuation(
-        PointedBeam(beam, pointing, centre), target,
+        PointedBeam(beam, pointing, centre), target, float(np.median(known_power)),
         f"{beam.describe()}; power at the target {known_power.min():.3g} to "
         f"{known_power.max():.3g}", tuple(warnings))

@@ -186,7 +186,8 @@ def prepare(measurement_set: str, settings: Settings) -> Observation:
                         f"{bandwidth:.2f} (bandwidth) and {time:.2f} (time) of the flux density on "
                         "the longest baselines; --correct-smearing corrects it")
     subtraction = prepare_subtraction(plan, settings["model"], target, field_width=width,
-                                      beam=seen and seen.beam)
+                                      beam=seen and seen.beam,
+                                      target_power=seen and seen.middle_power)
     warnings += subtraction.warnings
     return Observation(
         measurement_set=measurement_set, plan=plan, target=target, target_name=found.name,

@@ -100,7 +100,7 @@ def run(measurement_set: str, out: str, settings: Settings, farm: Farm) -> int:
         products may then be there, but not provenance.json, which comes last.
     """
     observation = prepare(measurement_set, settings)
-    refuse_existing(settings["run"].write_residual)
+    refuse_existing(settings["run"].write_residual, outside=measurement_set)
     if settings["run"].write_residual and not observation.subtraction.model:
         raise SettingsError("--write-residual: there is no --model to subtract")
     folder = make_folder(out, outside=measurement_set)
@@ -220,8 +220,8 @@ def _make_products(observation: Observation, data: SubtractedData, folder: Path,
     check = None
     if subtraction.model or subtraction.removed:
         check = check_self_subtraction(
-            spectrum, radius_deg=subtraction.radius_deg,
-            removed=sum(what.flux_density for what in subtraction.removed), left=subtraction.left,
+            apparent, radius_deg=subtraction.radius_deg,
+            removed=subtraction.removed_apparent, left=subtraction.left,
             column=flux_density_in_columns(observation.plan, subtraction.model.columns,
                                            observation.target))
         logger.info("%s", check.summary())

@@ -20,7 +20,7 @@ from visds.core.log import logger
 from visds.core.plural import counted
 from visds.core.progress import Progress
 from visds.core.settings import Settings
-from visds.core.sky import Direction
+from visds.core.sky import Direction, angle_text
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.flag import clip
 from visds.dynspec.flag_settings import FlagSettings
@@ -144,7 +144,10 @@ def confirm(observation: Observation, data: SubtractedData, tasks: Sequence[Chun
         with whole_file(picture) as part:
             part.write_bytes(light_curves(curves))
     pictures = {"Light curve from images and from visibilities": picture} if curves else {}
-    return Confirmation(detections, doubts + disagreement(curves), pictures | images.pictures,
+    # Averaging takes from a source in images what was put back in the spectrum.
+    if not observation.smearing_corrected:
+        doubts += disagreement(curves)
+    return Confirmation(detections, doubts, pictures | images.pictures,
                         images.products)
 
 
@@ -181,6 +184,10 @@ def image_run(observation: Observation, data: SubtractedData, tasks: Sequence[Ch
     for line in doubts:
         logger.debug("%s", line)
     geometry = dataclasses.replace(geometry, size=min(geometry.size, LARGEST_FIELD))
+    if not geometry.holds(observation.target):
+        logger.info("images of the field are about the target, which is outside of %s about the "
+                    "phase centre", angle_text(geometry.width))
+        geometry = dataclasses.replace(geometry, centre=observation.target)
     headers = source.headers
     snapshots = plan_images(source, dataclasses.replace(
         whole, interval=_snapshot_length(source, settings.snapshots)))

@@ -22,7 +22,7 @@ _NOTABLE = 3.0
 
 @dataclass(frozen=True)
 class SelfSubtraction:
-    """What of the target the sky model took; flux densities of Stokes I in Jy.
+    """What of the target the sky model took; apparent flux densities of Stokes I in Jy.
 
     `removed` was taken out of the model around the target, `left` is what components and images
     still hold there, `column` what the columns of predicted visibilities hold in the direction of

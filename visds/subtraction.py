@@ -16,6 +16,7 @@ from visds.model_fit import ModelFit
 from visds.self_subtraction import SelfSubtraction
 from visds.visibility.plan import Plan
 from visds.visibility.primary_beam.beam import outside
+from visds.visibility.sky_model.components import ComponentModel
 from visds.visibility.sky_model.engine import (
     NOMINAL,
     Choice,
@@ -23,7 +24,7 @@ from visds.visibility.sky_model.engine import (
     calibrate,
     choose_engines,
 )
-from visds.visibility.sky_model.excise import Removed, excise
+from visds.visibility.sky_model.excise import Removed, excise, flux_density_inside
 from visds.visibility.sky_model.gpu import check_gpu
 from visds.visibility.sky_model.images import ImageModel, check_frequency, to_components
 from visds.visibility.sky_model.model import SkyModel
@@ -42,8 +43,8 @@ class Subtraction:
     """The sky model of an observation, without the target, and how it is predicted.
 
     `radius_deg` is that of the disc around the target in which the model is not subtracted,
-    `removed` what was there, `left` the flux density (Stokes I, Jy) that the parts still hold
-    there. `key` stands for what is subtracted and how accurately; which engine was the faster one
+    `removed` what was there, `removed_apparent` its flux density and `left` that which the parts
+    still hold there, Gaussians that reach into it included (Stokes I as seen through the beam, Jy). `key` stands for what is subtracted and how accurately; which engine was the faster one
     does not change it. `choices` are lines of text; `seconds` what predicting takes one rank.
     """
 
@@ -51,6 +52,7 @@ class Subtraction:
     method: Method
     radius_deg: float
     removed: tuple[Removed, ...]
+    removed_apparent: float
     left: float
     key: str
     files: tuple[str, ...]
@@ -65,7 +67,8 @@ class Subtraction:
 
 
 def prepare_subtraction(plan: Plan, settings: ModelSettings, target: Direction, *,
-                        field_width: float, beam: Callable | None) -> Subtraction:
+                        field_width: float, beam: Callable | None,
+                        target_power: float | None = None) -> Subtraction:
     """Return what is subtracted.
 
     Parameters
@@ -77,6 +80,8 @@ def prepare_subtraction(plan: Plan, settings: ModelSettings, target: Direction, 
         Of the primary beam, deg.
     beam : callable or None
         Power attenuation of the primary beam, for intrinsic flux densities.
+    target_power : float or None
+        Of the beam at the target, in the middle of the band.
 
     Raises
     ------
@@ -97,11 +102,18 @@ def prepare_subtraction(plan: Plan, settings: ModelSettings, target: Direction, 
     _check_parts(plan, whole, field_width, beam)
     model, removed = (whole, ()) if settings.keep_target else excise(whole, target, radius,
                                                                      frequency)
-    left = sum(what.flux_density for what in excise(model, target, radius, frequency)[1])
+    share = 1.0 if target_power is None else target_power
+    left = sum(what.flux_density * (share if what.is_intrinsic else 1)
+               for what in excise(model, target, radius, frequency)[1])
+    left += sum(flux_density_inside(part.content, target, radius, frequency)
+                * (share if part.is_intrinsic else 1) for part in model.parts
+                if isinstance(part.content, ComponentModel))
     excised = model
     model, method, engines = _method(plan, model, settings, beam)
     return Subtraction(
-        model=model, method=method, radius_deg=radius, removed=removed, left=left,
+        model=model, method=method, radius_deg=radius, removed=removed,
+        removed_apparent=sum(what.flux_density * (share if what.is_intrinsic else 1)
+                             for what in removed), left=left,
         key=key(excised, settings.engine, replace(method, engines=())),
         files=files_of(settings.model, plan.description.data_columns),
         choices=(*_described(whole, frequency), *_excised(removed, radius, settings),
@@ -169,7 +181,8 @@ def _method(plan: Plan, model: SkyModel, settings: ModelSettings,
         part if choice.engine == "gridded" or not isinstance(part.content, ImageModel)
         else replace(part, content=to_components(part.content))
         for part, choice in zip(model.parts, engines, strict=True))
-    method = Method(tuple(choice.engine for choice in engines), smeared, settings.epsilon, beam)
+    method = Method(tuple(choice.engine for choice in engines), smeared, settings.epsilon,
+                    beam if any(intrinsic) else None)
     return replace(model, parts=parts), method, engines
 
 

@@ -156,3 +156,9 @@ def test_images_of_a_run_are_of_its_own_chunk_files(beside, tmp_path, capsys):
     next((folder / "chunks").glob("*.visibility.h5")).unlink()
     assert image_main([str(folder), "-o", str(tmp_path / "images"), "--size", "64"]) == 2
     assert "1 of 2 chunk files are not there" in capsys.readouterr().err
+
+
+def test_a_target_outside_of_the_field_has_images_of_its_own(observation, star, tmp_path):
+    run(observation, tmp_path / "out", "--target", away(star, 700.0), "--snapshots", "2")
+    images = Table.read(tmp_path / "out" / RUN_IMAGES / "images.ecsv")
+    assert np.all(np.isfinite(images["target_flux_density"]))

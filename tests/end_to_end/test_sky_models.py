@@ -193,11 +193,15 @@ def test_flux_densities_in_a_wrong_unit_are_told(observation, run, tmp_path):
 
 def test_a_residual_set_is_refused_before_the_run(observation, tmp_path, capsys):
     model = ("--model", str(observation.components))
-    for options, said in (((), "no --model to subtract"), ((*model,), "there is no folder")):
+    for path, options, said in (
+            (tmp_path / "new.ms", (), "no --model to subtract"),
+            (tmp_path / "none" / "new.ms", model, "there is no folder"),
+            (observation.measurement_set / "new.ms", model, "is inside"),
+            (observation.components, model, "exists already")):
         code = main([str(observation.measurement_set), "-o", str(tmp_path / "out"),
-                     "--write-residual", str(tmp_path / "none" / "new.ms"), *options])
+                     "--write-residual", str(path), *options])
         assert code == 2
-        assert said in capsys.readouterr().err if options else True
+        assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -211,3 +215,36 @@ def test_the_residual_set_is_the_data_less_the_model(observation, tmp_path):
     with tables.table(str(new), ack=False) as made, \
             made.query("ANTENNA1!=ANTENNA2") as rows:
         np.testing.assert_allclose(rows.getcol("DATA"), expected, atol=1e-6)
+
+
+def test_a_gaussian_that_covers_the_star_is_told(observation, run, tmp_path):
+    ra, dec = plan(observation.measurement_set).phase_centre
+    path = tmp_path / "wide.csv"
+    path.write_text("ra,dec,I,reference_frequency,major,minor,pa\n"
+                    f"{ra!r},{dec + 12 / 3600!r},1.0,1.4e9,40,40,0\n")
+    _, entry, said = run(observation, observation.components, path)
+    assert entry["excised"]["removed"] == []
+    assert entry["self_subtraction"]["left"] > 0.02
+    assert "its constant flux density is lost" in said
+
+
+def test_the_check_of_the_star_is_in_apparent_flux_densities(observation, run, tmp_path):
+    _, entry, _ = run(observation, with_star(observation, tmp_path), options=(
+        "--primary-beam", "airy:25m", "--pointing", pointing_off(observation)))
+    check = entry["self_subtraction"]
+    # The star is 20 mJy as it is seen, in the model and in the data alike.
+    assert check["removed"] == pytest.approx(STAR)
+    assert check["mean"] == pytest.approx(STAR, rel=0.05)
+
+
+def test_another_beam_makes_no_chunk_again_where_the_model_is_apparent(observation, run):
+    for beam in ("none", "airy:25m", "airy:20m"):
+        _, _, said = run(observation, observation.components, options=("--primary-beam", beam))
+    assert said.count("2 chunks, 2 of them from an earlier run") >= 1
+    assert "2 chunks, 0 of them" not in said.split("airy:20m")[-1]
+
+
+def pointing_off(observation):
+    """Return a position 8 arcmin from the star, near half power of a 25 m dish at 1.4 GHz."""
+    ra, dec = plan(observation.measurement_set).phase_centre
+    return f"{ra!r}deg {dec + 8 / 60!r}deg"

@@ -5,7 +5,7 @@ import pytest
 
 from visds.core.sky import Direction
 from visds.visibility.sky_model.components import ComponentModel
-from visds.visibility.sky_model.excise import excise
+from visds.visibility.sky_model.excise import excise, flux_density_inside
 from visds.visibility.sky_model.images import ImageModel
 from visds.visibility.sky_model.model import Part, SkyModel
 
@@ -84,3 +84,23 @@ def test_where_nothing_is_near_nothing_changes():
     rest, removed = excise(model(components), TARGET, RADIUS, 1e9)
     assert removed == ()
     assert rest.parts[0].content is components
+
+
+def gaussian(east, north, flux, major, minor=None, angle=0.0):
+    made = at((east, north), flux=flux)
+    return ComponentModel(made.ra, made.dec, made.stokes, made.reference_frequency,
+                          np.zeros(1), shape=np.array([[major, minor or major, angle]]))
+
+
+def test_what_a_gaussian_beside_the_disc_has_inside_it_is_told():
+    # Far wider than the disc: its flux density times the ratio of the two areas.
+    wide = gaussian(60, 0, 2.0, 400)
+    area = np.pi * 15**2 / (np.pi * 400**2 / (4 * np.log(2)))
+    expected = 2.0 * area * np.exp(-4 * np.log(2) * (60 / 400) ** 2)
+    assert flux_density_inside(wide, TARGET, RADIUS, 1e9) == pytest.approx(expected, rel=0.02)
+    # Narrow and long, to the east, 30 arcsec away: only one that points to the target reaches it.
+    to_target, across = (gaussian(30, 0, 1.0, 60, 4, angle) for angle in (90, 0))
+    assert flux_density_inside(to_target, TARGET, RADIUS, 1e9) > 0.15
+    assert flux_density_inside(across, TARGET, RADIUS, 1e9) < 1e-3
+    assert flux_density_inside(at((30, 0)), TARGET, RADIUS, 1e9) == 0
+    assert flux_density_inside(gaussian(3, 0, 1.0, 60), TARGET, RADIUS, 1e9) == 0, "is taken out"

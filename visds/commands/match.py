@@ -157,3 +157,7 @@ def _refuse_input(output: str, inputs: list[str]) -> None:
         path = Path(written if Path(written).exists() else written.partition("=")[2])
         if path.exists() and Path(output).exists() and path.samefile(output):
             raise OutputError(f"{output} is an input and would be overwritten")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

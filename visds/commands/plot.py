@@ -219,3 +219,7 @@ def _detections(folder: Path) -> Table | None:
     if missing:
         raise FormatError(f"{path} has no column {missing[0]}: not a table of detections")
     return table
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -36,3 +36,7 @@ def _body(argv: Sequence[str] | None) -> int:
     for product in simulate(arguments.measurement_set, settings):
         print(product)
     return ExitCode.OK
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

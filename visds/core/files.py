@@ -75,17 +75,21 @@ def make_folder(path: str | os.PathLike, *, outside: str | os.PathLike | None = 
     return path
 
 
-def refuse_existing(path: str | os.PathLike | None) -> None:
+def refuse_existing(path: str | os.PathLike | None, *, outside: str | os.PathLike) -> None:
     """Check that nothing has the name of something new that is to be written; None is no name.
 
     Raises
     ------
     OutputError
-        If something is there already, or there is no folder for it.
+        If something is there already, there is no folder for it, or it would be in `outside`.
     """
-    if path is not None and os.path.lexists(path):
+    if path is None:
+        return
+    if Path(path).resolve().is_relative_to(Path(outside).resolve()):
+        raise OutputError(f"{path} is inside {outside}, which is only read: give another name")
+    if os.path.lexists(path):
         raise OutputError(f"{path} exists already and is not overwritten: give another name")
-    if path is not None and not os.path.isdir(os.path.dirname(os.path.abspath(path))):
+    if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
         raise OutputError(f"cannot write {path}: there is no folder "
                           f"{os.path.dirname(os.path.abspath(path))}")
 
