@@ -6,6 +6,7 @@ from pathlib import Path
 from visds.blind_search import WaitingImage, keep_image
 from visds.core.files import whole_file
 from visds.core.sky import Direction
+from visds.imaging.changing_source import without_sources
 from visds.imaging.clean import Cleaned, clean_image
 from visds.imaging.clean_settings import CleanSettings
 from visds.imaging.dirty import Gridding, difference, make_dirty
@@ -18,6 +19,9 @@ from visds.imaging.intervals import Piece
 from visds.imaging.measurement import measured
 from visds.imaging.scratch_set import Observatory
 from visds.imaging.stokes_visibility import UVRange, gather
+
+QUIET = "quiet"
+"""Folder of the images without the sources that change, where images wait."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +94,17 @@ class ImageJob:
             if self.waiting else []
         return rows, kept
 
+    def without(self, task: ImageTask, places: tuple[Direction, ...]) -> list[WaitingImage]:
+        """Keep the images of a task once more, without sources at places; write nothing else."""
+        made_of, parts, band = task.on
+
+        def groups():
+            return without_sources(self._groups(task.stokes, parts, band), places,
+                                   self.geometry.centre)
+
+        return [keep_image(image.replace(meta=self.headers), self.waiting.folder / QUIET)
+                for image in make_dirty(groups, self.geometry, made_of, self.gridding)]
+
     def _groups(self, stokes: tuple[str, ...], parts: tuple[Piece, ...],
                 band: tuple[float, float] | None):
         return gather(read_pieces(parts), stokes, self.geometry.centre, self.uv_range, band)
@@ -141,3 +156,15 @@ class ImageJob:
     def _path(self, image: Image, kind: str = "") -> Path:
         name = f"{image.content.name}_{image.stokes}"
         return self.folder / (f"{name}.{kind}.fits" if kind else f"{name}.fits")
+
+
+@dataclass(frozen=True, eq=False)
+class QuietJob:
+    """A worker's share of the images of snapshots without sources at `places`."""
+
+    job: ImageJob
+    places: tuple[Direction, ...]
+
+    def __call__(self, task: ImageTask) -> list[WaitingImage]:
+        """Return the images of a task that are to be searched."""
+        return self.job.without(task, self.places)

@@ -139,6 +139,9 @@ def prepare_images(source: str, settings: Settings) -> ImagedObservation:
     path = Path(source)
     if path.is_dir() and (path / "chunks").is_dir():
         return _of_run(path, settings)
+    if not (path / "table.dat").is_file():
+        raise MeasurementSetError(f"{source} is neither a measurement set nor the folder of a "
+                                  "finished visds-run (with chunks)")
     return _of_measurement_set(source, settings)
 
 
@@ -217,7 +220,8 @@ def _of_run(folder: Path, settings: Settings) -> ImagedObservation:
         target=target, target_name=name, uv_range=UVRange(read.uv_min, read.uv_max),
         dish_diameter=float(meta.get("dish_diameter_m", 0.0)),
         frequency_frame=str(meta.get("frequency_frame", "")),
-        headers={"OBJECT": str(meta["field"]), "TELESCOP": str(meta.get("telescope", ""))},
+        headers={"OBJECT": str(meta["field"]), "TELESCOP": str(meta.get("telescope", "")),
+                 "SUBTRACT": str(meta.get("model", "none"))},
         detections=_detections(folder),
         inputs={str(folder / "dynspec.h5"): file_hash(folder / "dynspec.h5")}
         | _catalogue_hashes(settings),

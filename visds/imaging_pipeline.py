@@ -5,24 +5,26 @@ Only this module knows the order, and only it writes files.
 
 import contextlib
 import dataclasses
+import functools
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 from astropy.table import Table
 
-from visds.blind_search import WaitingImage, match_found, search_images
-from visds.core.errors import ExitCode, MeasurementSetError, OutputError
+from visds.blind_search import WaitingImage, Without, match_found, search_images
+from visds.core.errors import ExitCode, ImagingError, MeasurementSetError, OutputError
 from visds.core.farm import Farm, Outcome
 from visds.core.files import make_folder, only_writer, output_error, whole_file
 from visds.core.log import log_file, logger
 from visds.core.plural import counted
 from visds.core.progress import Progress
-from visds.core.provenance import Provenance, command_line, file_hash
+from visds.core.provenance import Provenance, command_line, file_hash, refuse_other_program
 from visds.core.settings import Settings
-from visds.core.sky import angle_text
-from visds.image_job import Cleaning, ImageJob, ImageTask, Waiting
+from visds.core.sky import Direction, angle_text
+from visds.image_job import QUIET, Cleaning, ImageJob, ImageTask, QuietJob, Waiting
 from visds.imaged_observation import ImagedObservation, prepare_images, products_of
 from visds.imaging.dirty import Gridding
 from visds.imaging.geometry import Geometry
@@ -34,6 +36,7 @@ from visds.imaging.weighting import Weighting, needs_density
 
 TABLE = "images.ecsv"
 FOUND = ("found.ecsv", "matches.ecsv")
+_WEIGHTS_WRONG = 5.0
 _SCRATCH = (".clean-", ".find-")
 
 
@@ -51,6 +54,11 @@ def run_images(source: str, out: str, settings: Settings, farm: Farm) -> int:
     tasks = plan_images(observation, image_settings, farm.size)
     folder = make_folder(out, outside=None if (Path(source) / "chunks").is_dir() else source)
     with only_writer(folder / "log.txt"), log_file(folder / "log.txt"):
+        refuse_other_program(folder, "visds-image")
+        if image_settings.interval == DETECTIONS and not tasks:
+            logger.info("%s has no detections: no images are made, those in %s are as they were",
+                        source, folder)
+            return ExitCode.OK
         for line in observation.notes:
             logger.info("%s", line)
         for line in (*observation.warnings, *doubts):
@@ -58,8 +66,6 @@ def run_images(source: str, out: str, settings: Settings, farm: Farm) -> int:
         logger.info("images of %d x %d pixels of %s about %s, Stokes %s", geometry.size,
                     geometry.size, angle_text(geometry.cell), geometry.centre,
                     " ".join(observation.stokes))
-        if image_settings.interval == DETECTIONS and not tasks:
-            logger.info("no detections, no images")
         _clear(folder)
         with _folder_of_search(folder, image_settings) as waiting:
             rows, failed, kept = make_images(
@@ -68,7 +74,12 @@ def run_images(source: str, out: str, settings: Settings, farm: Farm) -> int:
             if tasks and not rows:
                 raise MeasurementSetError(failed[0].error if failed else (
                     f"{source}: every visibility of this selection is flagged"))
-            tables = _find(observation, kept, settings, farm) if waiting else {}
+            _doubt_weights(rows)
+            tables = _find(observation, kept, settings, farm, functools.partial(
+                _without, tasks=[task for task in tasks if task.name in {
+                    image.name for image in kept}], farm=farm, job=_job(
+                        observation, folder, geometry, image_settings, waiting=waiting)
+            )) if waiting else {}
         _write_products(observation, folder, rows, tables, settings, farm, failed)
         return ExitCode.CHUNKS_FAILED if failed else ExitCode.OK
 
@@ -127,18 +138,13 @@ def make_images(observation: ImagedObservation, folder: Path, geometry: Geometry
     list of WaitingImage
         What is to be searched, where `waiting` says that it is.
     """
-    weighting = Weighting(settings.weighting, settings.robust, settings.taper)
-    # Sidelobes reach over all of an image that is searched.
-    gridding = Gridding(weighting, settings.epsilon, settings.psf,
-                        wide_response=waiting is not None)
-    job = ImageJob(folder, geometry, gridding, observation.uv_range, observation.target,
-                   observation.headers, settings.pictures, settings.psf, cleaning, waiting)
+    job = _job(observation, folder, geometry, settings, cleaning=cleaning, waiting=waiting)
     rows: list[dict] = []
     kept: list[WaitingImage] = []
     failed: list[Outcome] = []
-    with Progress("images", len(tasks), sum(task.nbytes for task in tasks)) as progress:
+    with Progress("images", len(tasks)) as progress:
         for outcome in farm.run(job, tasks, cost=lambda task: task.nbytes):
-            progress.advance(outcome.task.nbytes)
+            progress.advance()
             if isinstance(outcome.exception, OutputError):
                 raise outcome.exception
             if outcome.error:
@@ -148,12 +154,52 @@ def make_images(observation: ImagedObservation, folder: Path, geometry: Geometry
                 logger.debug(outcome.traceback)
                 continue
             made, to_search = outcome.result
+            if cleaning:
+                logger.info("%s is cleaned, Stokes %s", outcome.task.name,
+                            " ".join(outcome.task.stokes))
             if not made:
                 logger.info("%s: every visibility is flagged, no image", outcome.task.name)
             rows += made
             kept += to_search
     return sorted(rows, key=lambda row: (
         row["middle"], row["name"], "IQUV".index(row["stokes"]))), failed, kept
+
+
+def _job(observation: ImagedObservation, folder: Path, geometry: Geometry,
+         settings: ImageSettings, *, cleaning: Cleaning | None = None,
+         waiting: Waiting | None = None) -> ImageJob:
+    weighting = Weighting(settings.weighting, settings.robust, settings.taper)
+    # Sidelobes reach over all of an image that is searched.
+    gridding = Gridding(weighting, settings.epsilon, settings.psf,
+                        wide_response=waiting is not None)
+    return ImageJob(folder, geometry, gridding, observation.uv_range, observation.target,
+                    observation.headers, settings.pictures, settings.psf, cleaning, waiting)
+
+
+def _without(places: tuple[Direction, ...], *, job: ImageJob, tasks: Sequence[ImageTask],
+             farm: Farm) -> list[WaitingImage]:
+    """Make the snapshots that wait for the search once more, without sources at places."""
+    make_folder(job.waiting.folder / QUIET)
+    waiting: list[WaitingImage] = []
+    with Progress("images without them", len(tasks)) as progress:
+        for outcome in farm.run(QuietJob(job, places), tasks, cost=lambda task: task.nbytes):
+            if isinstance(outcome.exception, OutputError):
+                raise outcome.exception
+            if outcome.error:
+                raise ImagingError(f"the search for sources failed: {outcome.error}")
+            progress.advance()
+            waiting += outcome.result
+    return waiting
+
+
+def _doubt_weights(rows: list[dict]) -> None:
+    """Warn where the noise is not at all what the weights say."""
+    ratio = np.array([row["rms"] / row["expected_rms"] for row in rows
+                      if row["rms"] > 0 and row["expected_rms"] > 0])
+    if ratio.size and not 1 / _WEIGHTS_WRONG < np.median(ratio) < _WEIGHTS_WRONG:
+        logger.warning("the noise of images is %.2g times that of their weights: these have no "
+                       "scale, or images hold far more than noise; expected_rms means nothing",
+                       np.median(ratio))
 
 
 def _cleaning(observation: ImagedObservation, settings: Settings) -> Cleaning | None:
@@ -179,11 +225,11 @@ def _folder_of_search(folder: Path, settings: ImageSettings) -> Iterator[Waiting
 
 
 def _find(observation: ImagedObservation, waiting: Sequence[WaitingImage], settings: Settings,
-          farm: Farm) -> dict[str, Table]:
+          farm: Farm, without: Without) -> dict[str, Table]:
     """Return the tables of what is found in images and of its matches, by name of the product."""
     own = settings["image"]
     found = search_images(waiting, own.find_threshold, farm, epoch=observation.epoch,
-                          snapshots=own.interval not in (WHOLE, DETECTIONS))
+                          snapshots=own.interval not in (WHOLE, DETECTIONS), without=without)
     matches = match_found(found, observation.catalogues, settings["match"])
     if observation.catalogues:
         logger.info("%s with %s", counted(len(matches), "match", "es"),

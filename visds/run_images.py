@@ -26,6 +26,7 @@ from visds.dynspec.flag import clip
 from visds.dynspec.flag_settings import FlagSettings
 from visds.image_job import ImageTask
 from visds.imaged_observation import ImagedObservation
+from visds.imaging.caption import content_text
 from visds.imaging.dirty import Gridding, combined, difference, make_dirty
 from visds.imaging.fits_image import write_image
 from visds.imaging.geometry import Geometry, good_size
@@ -142,7 +143,10 @@ def confirm(observation: Observation, data: SubtractedData, tasks: Sequence[Chun
         from visds.imaging.plots import light_curves
 
         with whole_file(picture) as part:
-            part.write_bytes(light_curves(curves))
+            part.write_bytes(light_curves(
+                curves, apparent=observation.attenuation is not None,
+                title=f"{observation.target_name}, {observation.plan.description.telescope}, "
+                      f"{spectrum.frequency.mean() / 1e6:.5g} MHz"))
     pictures = {"Light curve from images and from visibilities": picture} if curves else {}
     # Averaging takes from a source in images what was put back in the spectrum.
     if not observation.smearing_corrected:
@@ -201,7 +205,7 @@ def image_run(observation: Observation, data: SubtractedData, tasks: Sequence[Ch
         if images:
             image = combined(images, _named(described, "field"))
             field_rows.append(write_products(image, observation.target, folder / RUN_IMAGES))
-            pictures[f"Residual image of the field, Stokes {name}"] = (
+            pictures[f"Residual image of the field, Stokes {name}, apparent flux density"] = (
                 folder / RUN_IMAGES / f"field_{name}.png")
     strongest = _strongest(detections)
     around = Geometry(observation.target, geometry.cell, min(good_size(_AROUND), geometry.size))
@@ -212,7 +216,7 @@ def image_run(observation: Observation, data: SubtractedData, tasks: Sequence[Ch
         RunImageJob(around, observation.target, headers, flags, folder / RUN_IMAGES), tasks, farm,
         "images of detections")]
     for row in detected:
-        pictures[f"{row['name'].replace('_', ' ')}, Stokes {row['stokes']}"] = (
+        pictures[f"{content_text(row['name'])}, Stokes {row['stokes']}, apparent flux density"] = (
             folder / RUN_IMAGES / row["file"].replace(".fits", ".png"))
     table = table_of([*field_rows, *detected, *rows])
     with whole_file(folder / RUN_IMAGES / TABLE) as part:
@@ -306,7 +310,8 @@ def _imaged(observation: Observation, data: SubtractedData, tasks: Sequence[Chun
         target_name=observation.target_name, uv_range=UVRange(None, None),
         dish_diameter=plan.description.usual_dish_diameter,
         frequency_frame=plan.tasks[0].source.frequency_frame,
-        headers={"OBJECT": plan.field, "TELESCOP": plan.description.telescope},
+        headers={"OBJECT": plan.field, "TELESCOP": plan.description.telescope} | (
+            {"SUBTRACT": str(observation.subtraction)} if observation.subtraction.model else {}),
         detections=detections, inputs={}, notes=(), warnings=())
 
 

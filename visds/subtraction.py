@@ -44,8 +44,9 @@ class Subtraction:
 
     `radius_deg` is that of the disc around the target in which the model is not subtracted,
     `removed` what was there, `removed_apparent` its flux density and `left` that which the parts
-    still hold there, Gaussians that reach into it included (Stokes I as seen through the beam, Jy). `key` stands for what is subtracted and how accurately; which engine was the faster one
-    does not change it. `choices` are lines of text; `seconds` what predicting takes one rank.
+    still hold there, Gaussians that reach into it included (Stokes I as seen through the beam, Jy).
+    `key` stands for what is subtracted and how accurately; which engine was the faster one does not
+    change it. `choices` are lines of text; `seconds` what predicting takes one rank.
     """
 
     model: SkyModel

@@ -184,6 +184,64 @@ def test_a_flare_of_a_star_that_nobody_listed_is_found_and_matched(flare, tmp_pa
     assert not list(out.glob("*.psf.fits"))
 
 
+@pytest.fixture(scope="module")
+def two_flares(simulated):
+    """Return a star with flares of 300 and 200 mJy, 70 and -90 % in V, and a field."""
+    return simulated(antennas=12, scans=2, scan_length="5min", channels=8, channel_width="4MHz",
+                     noise="30mJy", dropped=0.01, flagged=0.01, flares=True, sources=4,
+                     brightest="5mJy", radius="2arcmin")
+
+
+def test_two_strong_flares_are_one_candidate_alone_and_leave_no_echo(two_flares, tmp_path,
+                                                                    capsys):
+    assert main([str(two_flares.measurement_set), "-o", str(tmp_path), "--interval", "60s",
+                 "--find", "--stokes", "IV", "--size", "320", "--no-pictures"]) == 0
+    assert "imaged again without it" in capsys.readouterr().out
+    found = Table.read(tmp_path / "found.ecsv")
+    certain = found[found["false_alarm_probability"] < 0.01]
+    assert len(set(certain["name"])) == 1 and len(set(found["name"])) <= 2
+    star = found[found["name"] == certain["name"][0]]
+    assert (star["flux_density"][star["stokes"] == "I"] > 0).all()
+    assert {bool(flux > 0) for flux in star["flux_density"][star["stokes"] == "V"]} == {True, False}
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_where_there_are_no_detections_images_stay_as_they_are(products, tmp_path, capsys,
+                                                                monkeypatch):
+    arguments = [str(products), "-o", str(tmp_path), "--size", "64", "--no-pictures"]
+    assert main([*arguments, "--stokes", "I"]) == 0
+    before = images(tmp_path)[1]
+    monkeypatch.setattr("visds.imaging_pipeline.plan_images", lambda *arguments: [])
+    assert main([*arguments, "--interval", "detections"]) == 0
+    assert "has no detections: no images are made" in capsys.readouterr().out
+    assert images(tmp_path)[1] == before
+    assert set(before) <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_the_folder_of_another_program_is_refused(observation, tmp_path, capsys):
+    (tmp_path / "provenance.json").write_text('{"command": ["visds-model", "star.ms"]}')
+    assert main([str(observation.measurement_set), "-o", str(tmp_path), "--size", "64"]) == 2
+    assert "holds the products of visds-model" in capsys.readouterr().err
+    assert not list(tmp_path.glob("*.fits"))
+
+
+@pytest.mark.parametrize("options", [[], ["-o", "out"]])
+def test_what_is_neither_a_set_nor_a_run_is_called_so(tmp_path, capsys, options):
+    (tmp_path / "folder").mkdir()
+    assert main([str(tmp_path / "folder"), *options]) == 2
+    assert "neither a measurement set nor the folder of a finished visds-run" in \
+        capsys.readouterr().err
+
+
+def test_weights_without_scale_are_a_warning(simulated, tmp_path, capsys):
+    made = simulated(antennas=10, scans=1, scan_length="2min", channels=4, noise="20mJy")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("visds.imaging_pipeline._WEIGHTS_WRONG", 1.0001)
+        assert main([str(made.measurement_set), "-o", str(tmp_path), "--size", "128",
+                     "--no-pictures", "--stokes", "V"]) == 0
+    assert "times that of their weights" in capsys.readouterr().out
+
+
 def test_bursts_are_found_in_their_differences_and_nothing_constant_is(products, tmp_path):
     assert main([str(products), "-o", str(tmp_path), "--interval", "detections", "--find",
                  "--size", "256", "--no-pictures"]) == 0

@@ -13,22 +13,26 @@ from visds.core.sky import Direction
 from visds.imaging.clean import clean_image, needs_w
 from visds.imaging.clean_settings import CleanSettings
 from visds.imaging.geometry import Geometry
+from visds.imaging.image import Content, Image
 from visds.imaging.scratch_set import Observatory, ScratchSet
+from visds.imaging.source_fit import fit_point
 from visds.imaging.stokes_visibility import gather
 from visds.imaging.weighting import Weighting
 
 CELL = 1 / 3600
+BRIGGS = Weighting("briggs", 0.0)
 STAR = (20.0, -31.0)  # arcsec east and north
 
 
-def cleaned(path, folder, stokes, *options, size=256, change=None, **settings):
+def cleaned(path, folder, stokes, *options, size=256, cell=CELL, change=None,
+            weighting=BRIGGS, **settings):
     planned = plan(path, *options)
     centre = Direction(*planned.phase_centre, planned.frame).to("ICRS")
     slabs = chunks(path, *options)
     if change is not None:
         slabs = [change(slab) for slab in slabs]
     return clean_image(
-        gather(slabs, (stokes,), centre), Geometry(centre, CELL, size), Weighting("briggs", 0.0),
+        gather(slabs, (stokes,), centre), Geometry(centre, cell, size), weighting,
         dataclasses.replace(CleanSettings(), **settings),
         observatory=Observatory.of(planned.description), mjd=float(planned.tasks[0].time[0]),
         frame="TOPO", scratch=folder)
@@ -55,6 +59,36 @@ def test_a_source_of_either_sign_has_its_flux_density_and_place(star, tmp_path, 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("scheme", ["natural", "briggs"])
+def test_few_antennas_of_the_south_keep_flux_density_and_place_off_centre(simulated, tmp_path,
+                                                                          scheme):
+    """Sidelobes beyond the reach of the response are as high as the source, and no source."""
+    path = simulated(array="MeerKAT", antennas=10, scans=2, hour_angle=1, noise=0.01,
+                     field_position="23h59m58s -45d00m00s", target_offset=(60, 40),
+                     quiescent=(1, 0, 0, 0), channel_width="1MHz").measurement_set
+    cell = 2.56 / 3600
+    made = cleaned(path, tmp_path, "I", cell=cell, weighting=Weighting(scheme, 0.0))
+    geometry = Geometry(Direction(*plan(path).phase_centre).to("ICRS"), cell, 256)
+    x, y = geometry.size / 2 - 60 / 2.56, geometry.size / 2 + 40 / 2.56
+    image = Image(made.image, geometry, "I", Content("all", 0.0, 0.0, 0.0, 0.0, 1e9, 1e9),
+                  made.beam, None)
+    beam = math.sqrt(made.beam.major * made.beam.minor)
+    fitted = fit_point(image, geometry.direction(x, y), 1.5 * beam, 0.005)
+    assert fitted.flux_density == pytest.approx(1, rel=0.02)
+    assert math.dist(geometry.pixel(Direction(fitted.ra, fitted.dec)), (x, y)) < 0.1 * beam / cell
+    assert made.model[abs(np.arange(256) - y) > 40].sum() == pytest.approx(0, abs=0.02)
+
+
+def test_a_main_lobe_without_an_end_is_an_error(simulated, tmp_path):
+    """Minutes of an array along a line: no flux density can be placed along the lobe."""
+    path = simulated(array="ATCA", scans=1, noise=0.01, hour_angle=1,
+                     field_position="23h59m58s -45d00m00s", target_offset=(60, 40),
+                     quiescent=(1, 0, 0, 0), channel_width="1MHz").measurement_set
+    with pytest.raises(ImagingError, match="main lobe longer than half the image"):
+        cleaned(path, tmp_path, "I")
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_a_model_has_taken_out_is_not_in_the_image(star, tmp_path):
     def without(slab):
         return slab.replace(visibility=np.zeros_like(slab.visibility))
@@ -62,6 +96,15 @@ def test_what_a_model_has_taken_out_is_not_in_the_image(star, tmp_path):
     made = cleaned(star, tmp_path, "I", change=without)
     assert not made.image.any()
     assert made.iterations == 0
+
+
+@pytest.mark.parametrize(("settings", "reason"), [
+    ({"niter": 0}, "no iterations were asked for"),
+    ({"niter": 3, "clean_mask": "none"}, "all 3 iterations were made"),
+    ({"clean_threshold": 0.03, "clean_mask": "none"}, "reached 30 mJy"),
+    ({"clean_sigma": 6.0, "clean_mask": "none"}, "reached 6 rms")])
+def test_why_clean_stopped_is_said_in_words(star, tmp_path, settings, reason):
+    assert cleaned(star, tmp_path, "I", size=64, **settings).reason == reason
 
 
 def test_nothing_to_image_is_said(star, tmp_path):

@@ -100,12 +100,17 @@ def test_products_are_images_tables_and_a_record(made):
     header = fits.getheader(out / "field.image.fits")
     assert header["BUNIT"] == "Jy/beam"
     assert header["BMAJ"] > header["BMIN"] > 0
+    assert header["IMAGETYP"] == "cleaned"
+    assert fits.getval(out / "field.residual.fits", "IMAGETYP") == "residual"
     with fits.open(out / "field.model.tt0.fits") as opened:
+        assert opened[0].header["RADESYS"] == header["RADESYS"] == "ICRS"
         model = opened[0].data.sum(), opened[0].header["BUNIT"]
     total = np.asarray(QTable.read(out / "field.components.ecsv")["I"]).sum()
     assert model == (pytest.approx(total, rel=1e-5), "Jy/pixel")
     record = json.loads((out / "provenance.json").read_text())
     assert record["clean"]["terms"] == 2
+    # That of --clean-sigma.
+    assert record["clean"]["reason"].startswith("reached 5 rms")
     assert {"field.image.fits", "field.components.ecsv"} <= set(record["products"])
 
 

@@ -9,7 +9,7 @@ from point_sources import PHASE_CENTRE, chunk
 
 from visds.core.errors import OutputError
 from visds.core.version import __version__
-from visds.imaging.dirty import Gridding, make_dirty
+from visds.imaging.dirty import Gridding, difference, make_dirty
 from visds.imaging.fits_image import response_image, write_image
 from visds.imaging.geometry import Geometry
 from visds.imaging.image import Content
@@ -60,6 +60,18 @@ def test_the_header_says_what_was_observed_when_and_how(read, image):
     assert header["OBJECT"] == "GJ 65 ?" and header["TELESCOP"] == "EVLA"
     assert header["WEIGHTNG"] == "uniform" and header["ORIGIN"] == f"visds {__version__}"
     assert header["EXPRMS"] > header["NATRMS"]
+    assert header["IMAGETYP"] == "dirty"
+
+
+def test_images_of_any_kind_are_written_in_single_precision_under_the_name_of_the_kind(
+        image, tmp_path):
+    path = tmp_path / "image.fits"
+    double = image.replace(values=image.values.astype(float), kind="cleaned")
+    for made, kind in ((double, "cleaned"), (difference(image, image, "burst"), "difference"),
+                       (response_image(image), "response")):
+        write_image(made, path)
+        header = fits.getheader(path)
+        assert (header["BITPIX"], header["IMAGETYP"]) == (-32, kind)
 
 
 def test_an_image_is_written_whole_or_not_at_all(image, tmp_path, monkeypatch):

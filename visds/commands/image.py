@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from visds.core.deadline import heed_signals
-from visds.core.errors import SettingsError
+from visds.core.errors import MeasurementSetError, SettingsError
 from visds.core.farm import Farm, serve_ranks
 from visds.core.kernels import compile_kernels, kernels_are_cached
 from visds.core.launcher import is_coordinator, launched_size
@@ -19,7 +19,8 @@ Make images (FITS) of the visibilities of a measurement set, or of the chunk fil
 have its sky model subtracted; and a table of what is measured on each: noise, peak, flux density at
 the target, position and flux density of a source near it, with errors. --clean deconvolves them,
 --find searches the whole field for sources that nobody listed and matches them with catalogues. The
-images of one interval and band are one piece of work of an MPI rank."""
+images of one interval and band are one piece of work of an MPI rank. Images are apparent: they are
+never corrected for the primary beam (there is no --primary-beam here)."""
 
 _EPILOG = """\
 products in OUT:
@@ -98,9 +99,9 @@ def _default_out(source: str) -> str:
     stem = source.rstrip("/")
     name = stem.removesuffix(".ms").removesuffix(".MS")
     if name == stem:
-        from visds.visibility.measurement_set import MeasurementSet
-
-        MeasurementSet(source).close()  # says so if it is none
+        if not (Path(source) / "table.dat").is_file():
+            raise MeasurementSetError(f"{source} is neither a measurement set nor the folder of a "
+                                      "finished visds-run (with chunks)")
         raise SettingsError(f"-o OUT is missing, and {source} does not end in .ms")
     return name + ".images"
 

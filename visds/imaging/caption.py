@@ -44,10 +44,10 @@ def duration_text(seconds: float) -> str:
     """Return a duration in words, rounded: ``89 s``, ``12.5 min`` or ``3.2 h``."""
     if seconds < 1:
         return f"{seconds:.3g} s"
-    for size, unit, digits in ((1.0, "s", 0 if seconds >= 9.95 else 1), (60.0, "min", 1)):
-        if seconds < 300 * size:
-            return f"{seconds / size:.{digits}f}".removesuffix(".0") + f" {unit}"
-    return f"{seconds / 3600:.1f} h"
+    size, unit, digits = next(step for step in (
+        (1.0, "s", 0 if seconds >= 9.95 else 1), (60.0, "min", 1), (3600.0, "h", 1))
+        if seconds < 300 * step[0] or step[1] == "h")
+    return f"{seconds / size:.{digits}f}".removesuffix(".0") + f" {unit}"
 
 
 def utc(mjd: float, step: float = 1.0) -> datetime:

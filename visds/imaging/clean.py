@@ -22,6 +22,7 @@ from visds.imaging.caption import flux_text
 from visds.imaging.clean_settings import CleanSettings
 from visds.imaging.geometry import Geometry
 from visds.imaging.image import Beam
+from visds.imaging.restoring_beam import fit_beam
 from visds.imaging.scratch_set import Observatory, ScratchSet, write_scratch_set
 from visds.imaging.stokes_visibility import StokesVisibilities
 from visds.imaging.weighting import Weighting
@@ -34,9 +35,15 @@ PHASE_ERROR = 0.1
 # a small array it masks nothing below 0.9 of the peak, and then prunes that.
 _NOISE_THRESHOLD, _SIDELOBE_THRESHOLD = 5.0, 1.5
 _EVERYWHERE_SIGMA = 5.0
+# A response reaches half the image from its source; beyond that the sidelobes of a source off
+# centre stay until the next major cycle. Those of a thin uv coverage are as high as the peak, and
+# tclean's own 1 and 0.8 let it take them for sources.
+_CYCLE_FACTOR, _MAX_PSF_FRACTION = 1.5, 0.95
+_LONGEST_BEAM = 0.5  # of the width of the image
+_ALIKE = 0.05
 _ZERO_MASK = 7  # of tclean's stop codes
 _DIVERGED = (5, 6)
-_ITERATIONS, _THRESHOLD, _STUCK, _SIGMA, _MAJOR_CYCLES = 1, 2, 4, 8, 9
+_ITERATIONS, _THRESHOLD, _STUCK, _SIGMA = 1, 2, 4, 8
 _KINDS = ("image", "model", "residual", "psf", "sumwt", "pb")
 _WATCH_EVERY = 0.5
 
@@ -135,7 +142,7 @@ def clean(data: ScratchSet, prefix: Path, geometry: Geometry, weighting: Weighti
     Raises
     ------
     ImagingError
-        If tclean fails, with its reason.
+        If tclean fails, with its reason, or if the uv coverage is too thin to clean.
     """
     folder = prefix.parent.absolute()
     log = (log or folder / "casa.log").absolute()
@@ -163,11 +170,15 @@ def clean(data: ScratchSet, prefix: Path, geometry: Geometry, weighting: Weighti
         raise ImagingError(
             f"clean diverges ({result['stopDescription']}): the uv coverage is too thin for this "
             "image; --taylor-terms 1, a smaller image or a higher --clean-sigma may do")
-    header = _header(Path(f"{prefix}.image.tt0"))
+    fitted = _fitted_beam(prefix, geometry)
+    frequency, beam = _header(Path(f"{prefix}.image.tt0"))
+    if not _is_alike(fitted, beam):
+        _restore(options, fitted, prefix, log)
+        beam = fitted
     return CleanImages(
-        prefix=prefix, geometry=geometry, terms=terms, reference_frequency=header[0],
-        beam=header[1], iterations=int(result["iterdone"]),
-        major_cycles=int(result["nmajordone"]), reason=_reason(result, settings, options["nsigma"]),
+        prefix=prefix, geometry=geometry, terms=terms, reference_frequency=frequency,
+        beam=beam, iterations=int(result["iterdone"]),
+        major_cycles=int(result["nmajordone"]), reason=_reason(result, settings, options),
         rms=rms, peak=peak, gridder=gridder)
 
 
@@ -192,10 +203,11 @@ def _options(data: ScratchSet, prefix: Path, geometry: Geometry, weighting: Weig
         "weighting": weighting.scheme, "robust": weighting.robust, "uvtaper": taper,
         "niter": settings.niter, "nsigma": settings.clean_sigma,
         "threshold": f"{settings.clean_threshold!r}Jy", "usemask": "user",
+        "cyclefactor": _CYCLE_FACTOR, "maxpsffraction": _MAX_PSF_FRACTION,
         "pblimit": -1e-6, "pbcor": False, "parallel": False}
 
 
-def _reason(result: dict, settings: CleanSettings, sigma: float) -> str:
+def _reason(result: dict, settings: CleanSettings, options: dict) -> str:
     """Return why clean stopped, in words; tclean's own where there are none."""
     if not settings.niter:
         return "no iterations were asked for"
@@ -204,9 +216,9 @@ def _reason(result: dict, settings: CleanSettings, sigma: float) -> str:
         _THRESHOLD: f"reached {flux_text(settings.clean_threshold)}",
         _STUCK: "the peak of the residual did not change over two major cycles",
         _ZERO_MASK: "nothing stands out to be cleaned",
-        _SIGMA: f"reached {sigma:g} rms",
-        _MAJOR_CYCLES: "all major cycles were made"}.get(
-            result["stopcode"], str(result["stopDescription"]))
+        _SIGMA: f"reached {options['nsigma']:g} rms"
+        + (" within its mask" if options["usemask"] != "user" else ""),
+    }.get(result["stopcode"], str(result["stopDescription"]))
 
 
 def _deconvolver(terms: int, settings: CleanSettings) -> str:
@@ -234,6 +246,39 @@ def _tclean(options: dict, prefix: Path, log: Path) -> dict:
     if not is_multi_term:
         _rename(prefix, "", ".tt0")
     return result
+
+
+def _fitted_beam(prefix: Path, geometry: Geometry) -> Beam:
+    """Return the beam fitted to tclean's response.
+
+    tclean's own fit fails silently, with a beam of 1e-6 arcsec, or takes sidelobes for the lobe
+    where the coverage is thin.
+    """
+    beam = fit_beam(_pixels(Path(f"{prefix}.psf.tt0")), geometry.cell)
+    if beam is None or beam.major > _LONGEST_BEAM * geometry.width:
+        raise ImagingError(
+            "the uv coverage is too thin to clean this image: the response to a point source has "
+            "a main lobe longer than half the image, along which no flux density can be placed; "
+            "a longer interval or a larger --size may do, or no clean: point sources are fitted "
+            "in dirty images too")
+    return beam
+
+
+def _is_alike(beam: Beam, other: Beam) -> bool:
+    """Whether the widths of two beams differ by less than `_ALIKE` in every direction."""
+    forms = []
+    for a, b, c in (beam.quadratic(), other.quadratic()):
+        forms.append(np.array([[a, b / 2], [b / 2, c]]))
+    ratios = np.linalg.eigvals(np.linalg.solve(*forms)).real
+    return bool(np.abs(np.sqrt(np.maximum(ratios, 0)) - 1).max() < _ALIKE)
+
+
+def _restore(options: dict, beam: Beam, prefix: Path, log: Path) -> None:
+    """Restore the image once more, with another beam."""
+    shape = [f"{3600 * beam.major!r}arcsec", f"{3600 * beam.minor!r}arcsec",
+             f"{beam.position_angle!r}deg"]
+    _tclean(options | {"niter": 0, "usemask": "user", "calcpsf": False, "calcres": False,
+                       "restoringbeam": shape}, prefix, log)
 
 
 def _rename(prefix: Path, ending: str, to: str) -> None:

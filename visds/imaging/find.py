@@ -7,6 +7,7 @@ below it is looked at, as in CLEAN, or its sidelobes would be sources too.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,7 +68,7 @@ class Search:
 
 
 def find_in(image: Image, threshold: float = THRESHOLD, *, both_signs: bool | None = None,
-            doubt: np.ndarray | None = None) -> Search:
+            doubt: np.ndarray | None = None, most: int = MOST) -> Search:
     """Return the point sources in an image above a signal to noise.
 
     Parameters
@@ -82,19 +83,21 @@ def find_in(image: Image, threshold: float = THRESHOLD, *, both_signs: bool | No
         difference.
     doubt : (Y,X), optional
         Jy/beam by which the image may be wrong; sources have to exceed it by 3 times the noise.
+    most : int
+        Sources, the brightest first.
 
     Returns
     -------
     Search
-        At most 1000 sources; those until what is left grows, where an image is not one of point
+        At most so many sources; those until what is left grows, where an image is not one of point
         sources with this response. Nothing where the image has no beam.
     """
     if both_signs is None:
         both_signs = image.stokes != "I" or image.content.name.endswith("difference")
     if image.beam is None:
         return Search((), 0.0, both_signs, math.nan)
-    peeling = _Peeling(image, threshold, both_signs, doubt)
-    while len(peeling.places) < MOST and peeling.take_brightest():
+    peeling = _Peeling(image, threshold, both_signs, doubt, most)
+    while len(peeling.places) < most and peeling.take_brightest():
         pass
     return peeling.search()
 
@@ -103,12 +106,13 @@ class _Peeling:
     """An image from which sources are taken one after the other."""
 
     def __init__(self, image: Image, threshold: float, both_signs: bool,
-                 doubt: np.ndarray | None):
+                 doubt: np.ndarray | None, most: int):
+        self._most = most
         self._image, self._threshold, self._both_signs = image, threshold, both_signs
         self._on_sky = _on_sky(image)
         self._values = np.where(self._on_sky, image.values, np.nan)
         self._response = SpreadResponse(image)
-        self._beam = max(math.sqrt(image.beam.major * image.beam.minor) / image.geometry.cell, 2.0)
+        self._beam = beam_pixels(image)
         self._doubt = np.zeros(image.values.shape) if doubt is None else doubt.copy()
         self._refused = ~self._on_sky
         for axis in (0, 1):
@@ -135,7 +139,7 @@ class _Peeling:
         order = np.argsort(-height[y, x])
         bright = max(_BRIGHT, min(1.5 * self._response.sidelobe, 1.0)) * height.max()
         for row, column in zip(y[order], x[order], strict=True):
-            if height[row, column] < bright or len(self.places) >= MOST:
+            if height[row, column] < bright or len(self.places) >= self._most:
                 break
             self._take(int(column), int(row))
         self._noise = local_noise(self._values, self._beam)
@@ -193,6 +197,58 @@ class _Peeling:
             self._values, self._noise, out=np.full_like(self._values, np.nan), where=known))
         return Search(tuple(sorted(found, key=lambda source: -source.snr)), beams,
                       self._both_signs, float(np.median(self._noise)))
+
+
+def sources_at(image: Image, places: Sequence[Direction], noise: np.ndarray
+               ) -> tuple[list[FoundSource], np.ndarray]:
+    """Return what is at places in an image, be it nothing, and by how much that makes it wrong.
+
+    Parameters
+    ----------
+    image : Image
+    places : ICRS, in the image
+    noise : (Y,X)
+        Of the image without these sources, Jy/beam.
+
+    Returns
+    -------
+    list of FoundSource
+        Each with the sidelobes of the others taken out; its peak is that at the place.
+    doubt : (Y,X)
+        A tenth of the response to them, Jy/beam.
+    """
+    response = SpreadResponse(image)
+    pixels = [image.geometry.pixel(place) for place in places]
+    values = np.nan_to_num(image.values)
+    seen = np.array([_between(values, x, y) for x, y in pixels])
+    each = [response.sum_over(*np.array([[1.0], [x], [y]])) for x, y in pixels]
+    unit = np.array([[_between(one, x, y) for one in each] for x, y in pixels])
+    flux = np.linalg.pinv(unit, rcond=1e-6) @ seen
+    found = []
+    wide = 2 * round(beam_pixels(image)) + 1
+    doubt = np.zeros(values.shape)
+    crop = cropped_response(image)
+    for number, (place, (x, y)) in enumerate(zip(places, pixels, strict=True)):
+        alone = values - sum((flux[q] * each[q] for q in range(len(each)) if q != number),
+                             np.zeros(values.shape))
+        own = float(noise[round(y), round(x)])
+        fit = fit_point(image.replace(values=alone.astype(np.float32), response=crop), place,
+                        1.5 * image.geometry.cell, own)
+        found.append(FoundSource(fit, float(flux[number]), own))
+        np.maximum(doubt, DOUBT * abs(flux[number]) * ndimage.maximum_filter(
+            np.abs(each[number]), size=wide), out=doubt)
+    return found, doubt
+
+
+def _between(values: np.ndarray, x: float, y: float) -> float:
+    row, column = max(round(y) - 8, 0), max(round(x) - 8, 0)
+    return float(ndimage.map_coordinates(values[row:row + 17, column:column + 17].astype(float),
+                                         [[y - row], [x - column]], order=5, mode="nearest")[0])
+
+
+def beam_pixels(image: Image) -> float:
+    """Return the width of the beam of an image in pixels, 2 or more."""
+    return max(math.sqrt(image.beam.major * image.beam.minor) / image.geometry.cell, 2.0)
 
 
 def cropped_response(image: Image, half: int = _FIT_HALF) -> np.ndarray | None:

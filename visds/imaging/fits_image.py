@@ -21,7 +21,8 @@ _MJD_ZERO = datetime(1858, 11, 17)
 def header_of(image: Image) -> fits.Header:
     """Return the header: SIN coordinates (ICRS), frequency, Stokes, beam, times, weighting.
 
-    IMAGETYP is what the image is, in the words of `Image.kind`. The text entries of `image.meta` (TELESCOP, OBJECT and the like) are taken over.
+    IMAGETYP is what the image is, in the words of `Image.kind`. The text entries of `image.meta`
+    (TELESCOP, OBJECT and the like) are taken over.
     """
     geometry, content = image.geometry, image.content
     header = fits.Header()

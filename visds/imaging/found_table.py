@@ -19,13 +19,13 @@ COLUMNS = {
     "dec": (float, "deg", "of the fit, ICRS"),
     "ra_error": (float, "arcsec", "standard error on the sky"),
     "dec_error": (float, "arcsec", "standard error"),
-    "flux_density": (float, "Jy", "of the point source fitted; of a difference, above that of "
-                     "the other images"),
+    "flux_density": (float, "Jy", "of the point source fitted; of a snapshot, above that of the "
+                     "others: their mean, or the median of a light curve"),
     "flux_density_error": (float, "Jy", "its standard error"),
     "snr": (float, None, "highest value between pixels over the local noise, positive"),
     "false_alarm_probability": (float, None, "that anything but a source reaches this anywhere in "
                                 "all images: noise or, in Stokes I, what makes negative sources"),
-    "rms": (float, "Jy", "local noise, per beam"),
+    "rms": (float, "Jy", "local noise, per beam; or the scatter of a light curve, if larger"),
     "stokes": (str, None, "Stokes parameter"),
     "image": (str, None, "image in which it is, or that less the mean of the others"),
     "start": (float, "d", "begin of the image's first integration, MJD UTC"),
@@ -34,6 +34,8 @@ COLUMNS = {
     "band_high": (float, "Hz", "upper edge of its highest channel"),
 }
 _SAME_BEAMS = 0.5
+_SAME_PEAK = 0.3
+_MANY = 12  # snapshots of which flares leave the most alone
 _TYPES = {str: "U64", float: "f8", bool: "?"}
 
 
@@ -146,6 +148,51 @@ def without_echoes(rows: Sequence[dict], totals: dict[tuple, float], threshold: 
                     continue
             kept.append(row)
     return kept
+
+
+def light_curve_rows(curves: Sequence[dict], threshold: float) -> list[dict]:
+    """Return the rows of the snapshots in which known sources are not what they mostly are.
+
+    That is the median of the half of the light curve that is closest together (the shortest half),
+    of two snapshots the one of less modulus; the flux
+    density of a row is what is above it, its noise that of the image, or the scatter of the light
+    curve (1.4826 times the median modulus) where that is larger.
+
+    Parameters
+    ----------
+    curves : of `found_rows`, one for each snapshot and place
+        With `place`, where the source is, and `peak`, its flux density there in Jy.
+    threshold : float
+    """
+    kept = []
+    alike: dict[tuple, list[dict]] = {}
+    for row in curves:
+        alike.setdefault((row["place"], _kind(row)), []).append(row)
+    for rows in alike.values():
+        level = np.array([row["peak"] for row in rows])
+        usual = _quiet(level) if len(level) > 2 else level[np.argmin(np.abs(level))]
+        # Of sources that are always there too little is known to take out all of their sidelobes.
+        scatter = 1.4826 * np.median(np.abs(level - usual)) if len(level) >= _MANY else 0.0
+        for row, above in zip(rows, level - usual, strict=True):
+            rms = max(row["rms"], float(scatter))
+            snr = abs(above) / rms
+            if not snr >= threshold:
+                continue
+            made = row | {"flux_density": float(above), "snr": snr, "rms": rms,
+                          "flux_density_error": max(row["flux_density_error"], rms)}
+            if not abs(row["flux_density"] - row["peak"]) < _SAME_PEAK * abs(row["peak"]):
+                width = 3600 * row["beam"] / math.sqrt(8 * math.log(2)) / snr
+                made |= {"ra": row["place"].ra, "dec": row["place"].dec, "ra_error": width,
+                         "dec_error": width, "flux_density_error": rms}
+            kept.append(made)
+    return kept
+
+
+def _quiet(level: np.ndarray) -> float:
+    ordered = np.sort(level)
+    half = math.ceil(len(level) / 2)
+    first = int(np.argmin(ordered[half - 1:] - ordered[:len(level) - half + 1]))
+    return float(np.median(ordered[first:first + half]))
 
 
 def _echo(flares: list[dict], row: dict, total: float) -> float:

@@ -60,8 +60,9 @@ class Image:
     """An image of one Stokes parameter.
 
     `values` (Y,X) float32 Jy/beam. `kind` is what they are: dirty, cleaned, residual or model (of
-    clean), difference (of dirty images) or response. `response` (Y,X), of another size, is what a point source of
-    1 Jy looks like, its peak in the middle, pixel size/2; None where that is the beam itself.
+    clean), difference (of dirty images) or response. `response` (Y,X), of another size, is what a
+    point source of 1 Jy looks like, its peak in the middle, pixel size/2; None where that is the
+    beam itself. `meta` are texts for the header; SUBTRACT names the sky model that was subtracted.
     `beam` is None where none could be fitted. `sum_of_weights` are those of the image's weighting,
     Jy-2 if natural; `expected_rms` Jy/beam the noise that the weights of the visibilities imply,
     and `natural_rms` that of natural weighting.

@@ -1,105 +1,211 @@
 """Quick-look pictures of images; with dynspec.plots the only place that draws."""
 
 import io
+import itertools
 import math
 
 import numpy as np
 from astropy.table import Table
-from astropy.time import Time
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import Ellipse
+from matplotlib.patches import Ellipse, Rectangle
 
 from visds.core.sky import Direction
+from visds.imaging.caption import (
+    content_text,
+    duration_text,
+    flux_text,
+    flux_unit,
+    span_text,
+    utc,
+)
 from visds.imaging.image import Image
 
 _DOTS = 110
+_NEAR_BEAMS = 20
+_ALL_OF_IT = 0.8
+"""An area about the target of so much of the image's width is not drawn beside it."""
+_KINDS = {"difference": "difference of dirty images", "residual": "residual of clean",
+          "model": "model of clean"}
+_MOST_LABELS = 9
+_GAP = 2.0
+"""Width of a shortened gap between snapshots, in usual spacings of them."""
 
 
-def quick_look(image: Image, target: Direction, rms: float) -> bytes:
-    """Return a PNG of an image: all of it, and 20 beams about the target, in mJy/beam.
+def quick_look(image: Image, target: Direction, rms: float, *, mark: str = "target") -> bytes:
+    """Return a PNG of an image, as `image_figure` draws it."""
+    return _png(image_figure(image, target, rms, mark=mark))
+
+
+def image_figure(image: Image, target: Direction, rms: float, *, mark: str = "target") -> Figure:
+    """Return a picture of an image: all of it, and 20 beams about the target.
 
     The colours of the first reach from -5 to 20 times the scatter of all its pixels (1.4826 times
-    their median modulus), about zero over 10 times to both sides for Q, U, V and differences;
-    those of the second over what is there. The target is marked by four strokes,
-    the beam drawn in the corner. East is left.
+    their median modulus), about zero over 10 times to both sides for Q, U, V, differences and
+    where the strongest is negative; but not beyond the brightest. Those of the second reach over
+    what is there. A small image is drawn once, as the second. The target is marked by four
+    strokes, whose meaning is `mark` in the title, and the beam drawn on a white patch. East is
+    left. Units follow the values.
     """
-    figure = Figure(figsize=(12.6, 5.4), dpi=_DOTS, layout="constrained")
-    FigureCanvasAgg(figure)
-    whole, near = figure.subplots(1, 2)
-    half = image.geometry.size // 2
+    size = image.geometry.size
+    half = size // 2
     if image.beam is not None:
-        half = max(round(10 * image.beam.major / image.geometry.cell), 16)
-    x, y = image.geometry.pixel(target)
-    if not image.geometry.holds(target):
-        x = y = image.geometry.size / 2
-    signed = image.stokes != "I" or image.content.name.endswith("difference")
-    scatter = 1.4826 * float(np.median(np.abs(image.values))) or 1.0
-    _draw(figure, whole, image, 0, image.geometry.size, 0, image.geometry.size,
-          (-10 * scatter, 10 * scatter) if signed else (-5 * scatter, 20 * scatter), signed)
+        half = max(round(_NEAR_BEAMS / 2 * image.beam.major / image.geometry.cell), 16)
+    is_inside = image.geometry.holds(target)
+    x, y = image.geometry.pixel(target) if is_inside else (size / 2, size / 2)
     x0, y0 = (max(round(c) - half, 0) for c in (x, y))
-    x1, y1 = (min(round(c) + half + 1, image.geometry.size) for c in (x, y))
-    inside = image.values[y0:y1, x0:x1]
-    largest = float(np.nanmax(np.abs(inside)))
-    limits = (-largest, largest) if signed else (float(np.nanmin(inside)), largest)
-    _draw(figure, near, image, x0, x1, y0, y1, limits, signed)
-    place = _offset(image, x, y)
-    for axes, gap in ((whole, image.geometry.size / 60), (near, half / 10)):
-        _mark(axes, place, gap * image.geometry.cell * 3600)
-    if image.beam is not None:
-        corner = _offset(image, x0 + 0.12 * (x1 - x0), y0 + 0.12 * (y1 - y0))
-        # A position angle is from the north (up) to the east (left).
-        near.add_patch(Ellipse(corner, 3600 * image.beam.minor, 3600 * image.beam.major,
-                               angle=-image.beam.position_angle, facecolor="none",
-                               edgecolor="black" if signed else "white"))
-    content = image.content
-    figure.suptitle(
-        f"{image.meta.get('OBJECT', '')}  {content.name}  Stokes {image.stokes}  "
-        f"{content.frequency / 1e6:.5g} MHz  {content.exposure:.5g} s  "
-        f"rms {1e3 * rms:.3g} mJy/beam",
-        fontsize=10)
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", metadata={"Software": None})
-    return stream.getvalue()
+    x1, y1 = (min(round(c) + half + 1, size) for c in (x, y))
+    whole = (0, size, 0, size)
+    near = (x0, x1, y0, y1)
+    beside = min(x1 - x0, y1 - y0) < _ALL_OF_IT * size
+    figure = _figure(12.6 if beside else 7.4, 5.7)
+    panels = figure.subplots(1, 2 if beside else 1, squeeze=False)[0]
+    where = f"{mark} (strokes) at {target}" if is_inside else \
+        f"the {mark}, {target}, is outside"
+    if beside:
+        scatter = 1.4826 * float(np.nanmedian(np.abs(image.values))) or math.inf
+        _draw(figure, panels[0], image, whole, (5 * scatter, 20 * scatter, 10 * scatter))
+        panels[0].set_title(f"all of the image, about {image.geometry.centre} ICRS", fontsize=9)
+        _draw(figure, panels[1], image, near, (math.inf,) * 3)
+        panels[1].set_title(f"{_NEAR_BEAMS} beams about the {where}" if is_inside
+                            else f"its middle; {where}", fontsize=9)
+    else:
+        _draw(figure, panels[0], image, whole, (math.inf,) * 3)
+        panels[0].set_title(where, fontsize=9)
+    for axes, stroke in zip(panels, (size / 60, half / 10) if beside else (half / 10,),
+                            strict=True):
+        if is_inside:
+            _mark(axes, _offset(image, x, y), stroke * image.geometry.cell * 3600)
+        if image.beam is not None:
+            _draw_beam(axes, image)
+    _set_title(figure, _title(image, rms))
+    return figure
 
 
-def light_curves(curves: dict[str, Table]) -> bytes:
-    """Return a PNG of flux densities from snapshots and from visibilities, by polarization.
+def light_curves(curves: dict[str, Table], *, title: str = "", apparent: bool = False) -> bytes:
+    """Return a PNG of light curves, as `light_curve_figure` draws it."""
+    return _png(light_curve_figure(curves, title=title, apparent=apparent))
 
-    Columns of the tables: `time` (MJD UTC), `image`, `visibility` and their errors `..._error`, Jy.
+
+def light_curve_figure(curves: dict[str, Table], *, title: str = "",
+                       apparent: bool = False) -> Figure:
+    """Return a picture of flux densities from snapshots and from visibilities, by polarization.
+
+    Both are drawn at the middle of the snapshot: the former as open squares, the latter as points.
+    Gaps longer than usual between snapshots are shortened and dotted.
+
+    Parameters
+    ----------
+    curves : dict of Table
+        By Stokes parameter; columns `time` (MJD UTC), `image`, `visibility` and their errors
+        `..._error`, Jy.
+    title : str
+        What was observed, where, in which band.
+    apparent : bool
+        Whether the flux densities are not corrected for the primary beam: the axes say so.
     """
-    figure = Figure(figsize=(9, 1.2 + 2.4 * len(curves)), dpi=_DOTS, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(9, 1.4 + 2.4 * len(curves))
     panels = figure.subplots(len(curves), 1, sharex=True, squeeze=False)[:, 0]
-    day = int(min(float(np.min(table["time"])) for table in curves.values()))
+    time = np.unique(np.concatenate([np.asarray(table["time"]) for table in curves.values()]))
+    places, gaps = _shortened(time)
     for axes, (name, table) in zip(panels, curves.items(), strict=True):
-        hours = 24 * (np.asarray(table["time"]) - day)
-        shift = 0.004 * max(float(np.ptp(hours)), 0.01)
-        for column, place, marker in (("visibility", hours - shift, "o"),
-                                      ("image", hours + shift, "s")):
-            axes.errorbar(place, 1e3 * table[column], 1e3 * table[f"{column}_error"],
-                          fmt=marker, ms=4, capsize=2, lw=1, label={
-                              "visibility": "from visibilities", "image": "from images"}[column])
-        axes.axhline(0, color="0.7", lw=0.8, zorder=0)
-        axes.set_ylabel(f"Stokes {name} at the target (mJy)")
+        columns = np.array([table["visibility"], table["image"]], float)
+        errors = np.array([table["visibility_error"], table["image_error"]], float)
+        reach = np.abs(columns) + np.nan_to_num(errors)
+        unit, scale = flux_unit(float(np.nanmax(reach)) if np.isfinite(reach).any() else 0.0)
+        at = np.interp(table["time"], time, places)
+        for k, (label, style) in enumerate((
+                ("from visibilities", {"fmt": "o", "ms": 4, "capsize": 4, "color": "tab:blue"}),
+                ("from images", {"fmt": "s", "ms": 8, "mfc": "none", "capsize": 2,
+                                 "color": "tab:orange", "elinewidth": 2.5, "alpha": 0.7}))):
+            axes.errorbar(at, columns[k] / scale, errors[k] / scale, label=label, zorder=3 - k,
+                          **{"lw": 1, **style})
+        low, high = axes.get_ylim()
+        if low < 0 < high:
+            axes.axhline(0, color="0.7", lw=0.8, zorder=0)
+        axes.ticklabel_format(axis="y", useOffset=False)
+        for place in gaps:
+            axes.axvline(place, color="0.7", lw=0.8, ls=":", zorder=0)
+        axes.set_ylabel(f"Stokes {name}{', apparent' if apparent else ''} ({unit})")
     panels[0].legend(ncols=2, fontsize=8)
-    date = Time(day, format="mjd", scale="tai").strftime("%Y-%m-%d")
-    panels[-1].set_xlabel(f"UTC (hours from {date} 00:00)")
+    _label_times(panels[-1], time, places)
+    if title:
+        _set_title(figure, [title])
+    return figure
+
+
+def _figure(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), dpi=_DOTS, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _png(figure: Figure) -> bytes:
     stream = io.BytesIO()
     figure.savefig(stream, format="png", metadata={"Software": None})
     return stream.getvalue()
 
 
-def _draw(figure: Figure, axes, image: Image, x0: int, x1: int, y0: int, y1: int,
-          limits: tuple[float, float], signed: bool) -> None:
+def _set_title(figure: Figure, lines: list[str]) -> None:
+    """Write a title, in smaller letters where it is wide."""
+    points = 0.95 * 72 * figure.get_figwidth() / (0.54 * max(map(len, lines)))
+    figure.suptitle("\n".join(lines), fontsize=min(10, points))
+
+
+def _title(image: Image, rms: float) -> list[str]:
+    content, meta = image.content, image.meta
+    kind = _KINDS.get(image.kind, image.kind)
+    if meta.get("SUBTRACT", "none") != "none":
+        kind += ", sky model subtracted"
+    band = max(content.band_high - content.band_low, 0.0) / 1e6
+    noise = f"rms {flux_text(rms)}/beam" if math.isfinite(rms) else "rms not known"
+    return [" · ".join(filter(None, (
+        meta.get("OBJECT", ""), content_text(content.name), f"Stokes {image.stokes}",
+        f"{content.frequency / 1e6:.5g} MHz ({band:.3g} MHz wide)", kind))),
+        f"{span_text(content)} · exposure {duration_text(content.exposure)} · {noise}"]
+
+
+def _draw(figure: Figure, axes, image: Image, area: tuple[int, int, int, int],
+          reach: tuple[float, float, float]) -> None:
+    """Draw a part of an image; `reach` is how far colours go at most, Jy.
+
+    Below and above zero, and to both sides where they are those of either sign.
+    """
+    x0, x1, y0, y1 = area
+    values = image.values[y0:y1, x0:x1]
+    lowest, highest = float(np.nanmin(values)), float(np.nanmax(values))
+    largest = max(-lowest, highest)
+    if image.stokes != "I" or image.kind == "difference" or -lowest > highest:
+        colours, high = "RdBu_r", min(reach[2], largest)
+        low = -high
+    else:
+        colours, low, high = "inferno", max(-reach[0], lowest), min(reach[1], highest)
+    unit, scale = flux_unit(max(-low, high))
     first, last = _offset(image, x0 - 0.5, y0 - 0.5), _offset(image, x1 - 0.5, y1 - 0.5)
     shown = axes.imshow(
-        1e3 * image.values[y0:y1, x0:x1], origin="lower", interpolation="nearest",
+        values / scale, origin="lower", interpolation="nearest",
         extent=(first[0], last[0], first[1], last[1]), aspect="equal",
-        cmap="RdBu_r" if signed else "inferno", vmin=1e3 * limits[0], vmax=1e3 * limits[1])
-    figure.colorbar(shown, ax=axes, label="mJy/beam", shrink=0.9, extend="both")
+        cmap=colours, vmin=low / scale, vmax=high / scale)
+    beyond = {(False, False): "neither", (True, False): "min", (False, True): "max",
+              (True, True): "both"}[lowest < low, highest > high]
+    per = "pixel" if image.kind == "model" else "beam"
+    figure.colorbar(shown, ax=axes, label=f"{unit}/{per}", shrink=0.9, extend=beyond)
     axes.set_xlabel("l to the east of the image's centre (arcsec)")
     axes.set_ylabel("m to the north (arcsec)")
+
+
+def _draw_beam(axes, image: Image) -> None:
+    """Draw the beam on a white patch in the lower left corner of what is shown."""
+    minor, major = 3600 * image.beam.minor, 3600 * image.beam.major
+    (left, right), low = axes.get_xlim(), axes.get_ylim()[0]
+    side = max(1.4 * major, 0.05 * (left - right))
+    edge = 0.015 * (left - right)
+    corner = left - edge - side, low + edge
+    axes.add_patch(Rectangle(corner, side, side, facecolor="white", edgecolor="0.4", lw=0.6))
+    # A position angle is from the north (up) to the east (left).
+    axes.add_patch(Ellipse((corner[0] + side / 2, corner[1] + side / 2), minor, major,
+                           angle=-image.beam.position_angle, facecolor="0.3",
+                           edgecolor="black"))
 
 
 def _offset(image: Image, x: float, y: float) -> tuple[float, float]:
@@ -112,4 +218,37 @@ def _mark(axes, place: tuple[float, float], gap: float) -> None:
     for angle in (0, 90, 180, 270):
         sine, cosine = math.sin(math.radians(angle)), math.cos(math.radians(angle))
         axes.plot([place[0] + gap * cosine, place[0] + 2 * gap * cosine],
-                  [place[1] + gap * sine, place[1] + 2 * gap * sine], color="tab:green", lw=1.2)
+                  [place[1] + gap * sine, place[1] + 2 * gap * sine], color="tab:green", lw=1.4,
+                  scalex=False, scaley=False)
+
+
+def _shortened(time: np.ndarray) -> tuple[np.ndarray, list[float]]:
+    """Return the places of times (T, d) along an axis, long gaps shortened, and where those are."""
+    if len(time) < 2:
+        return np.zeros(len(time)), []
+    step = np.diff(time)
+    usual = float(np.median(step))
+    is_long = step > 1.5 * _GAP * usual
+    width = np.where(is_long, _GAP * usual, step)
+    places = np.concatenate([[0.0], np.cumsum(width)]) / usual
+    return places, [float(places[k] + width[k] / usual / 2) for k in np.flatnonzero(is_long)]
+
+
+def _label_times(axes, time: np.ndarray, places: np.ndarray) -> None:
+    """Label snapshots with their times, those at the beginning of a run first."""
+    spacing = np.diff(places, prepend=-math.inf)
+    room = max(float(np.ptp(places)) / _MOST_LABELS, 1e-6)
+    labelled: list[int] = []
+    for k in sorted(range(len(time)), key=lambda k: (spacing[k] <= 1.5, k)):
+        if all(abs(places[k] - places[other]) >= room for other in labelled):
+            labelled.append(k)
+    labelled.sort()
+    moments = [utc(float(time[k])) for k in labelled]
+    days = [True, *(a.date() != b.date() for a, b in itertools.pairwise(moments))]
+    several = sum(days) > 1
+    axes.set_xticks(places[labelled], [
+        f"{moment:%H:%M:%S}" + (f"\n{moment:%Y-%m-%d}" if several and is_new else "")
+        for moment, is_new in zip(moments, days, strict=True)])
+    axes.set_xticks(places, minor=True)
+    axes.set_xlabel("Middle of the snapshot, UTC" if several
+                    else f"Middle of the snapshot, UTC on {moments[0]:%Y-%m-%d}")

@@ -66,6 +66,14 @@ def mean_image(images: Iterable[Image], threshold: float) -> MeanImage:
     return MeanImage(mean, total, np.array(places, float).reshape(-1, 3).T)
 
 
+def less_constant(image: Image, mean: MeanImage) -> Image:
+    """Return a snapshot without the sources that were found in the mean of all."""
+    if not mean.constant.size:
+        return image
+    sources = SpreadResponse(image).sum_over(*mean.constant)
+    return image.replace(values=(image.values - sources).astype(np.float32))
+
+
 def less_the_others(image: Image, mean: MeanImage) -> tuple[Image, np.ndarray]:
     """Return a snapshot less the mean of all others, and by how much that may be wrong (Y,X).
 

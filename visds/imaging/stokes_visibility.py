@@ -30,7 +30,8 @@ class StokesVisibilities:
     `uvw` (N,3) m; `frequency` (F) Hz, ascending; `visibility` (S,N,F) complex64 Jy of the Stokes
     parameters `stokes`; `weight` (K,N,F) float32 Jy-2, 1/sigma^2 of the real part, 0 where not to
     be used (the visibility is then 0 as well). `weight_of` says which of the K belongs to each
-    Stokes parameter: those of one pair of correlations share one.
+    Stokes parameter: those of one pair of correlations share one. Rows are whole integrations of
+    so many `baselines`.
     """
 
     stokes: tuple[str, ...]
@@ -39,6 +40,7 @@ class StokesVisibilities:
     visibility: np.ndarray
     weight: np.ndarray
     weight_of: tuple[int, ...]
+    baselines: int
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class _Group:
         for name, place in zip(stokes, self._weight_of, strict=True):
             self._weight_slot[STOKES.index(name)] = place
         S, K, F = len(stokes), max(self._weight_of) + 1, len(chosen)
-        B = slab.uvw.shape[1]
+        B = self._baselines = slab.uvw.shape[1]
         rows = max(B, nbytes // (F * _BYTES) // B * B)
         if before is not None and before._visibility.shape == (S, rows, F) \
                 and before._weight.shape == (K, rows, F):
@@ -160,7 +162,8 @@ class _Group:
     def visibilities(self) -> StokesVisibilities:
         return StokesVisibilities(self._stokes, self._uvw[:self.filled], self._frequency,
                                   self._visibility[:, :self.filled],
-                                  self._weight[:, :self.filled], self._weight_of)
+                                  self._weight[:, :self.filled], self._weight_of,
+                                  self._baselines)
 
 
 def _channels(frequency: np.ndarray, band: tuple[float, float] | None) -> np.ndarray:
