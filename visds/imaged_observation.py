@@ -226,7 +226,8 @@ def _of_run(folder: Path, settings: Settings) -> ImagedObservation:
         inputs={str(folder / "dynspec.h5"): file_hash(folder / "dynspec.h5")}
         | _catalogue_hashes(settings),
         notes=(f"{folder}: {counted(len(chunks), 'chunk file')} of field {meta['field']}, the sky "
-               f"model subtracted: {meta.get('model', 'none')}", f"target at {target} ({name})"),
+               f"model subtracted: {meta.get('model', 'none')}",
+               f"target at {target}" + (f" ({name})" if name != str(target) else "")),
         warnings=(),
         observatory=Observatory(
             str(meta.get("telescope", "")),

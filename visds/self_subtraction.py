@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from visds.core.flux_text import flux_text, flux_with_error
 from visds.core.sky import Direction
 from visds.dynspec.block import make_block
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
@@ -44,20 +45,19 @@ class SelfSubtraction:
     def summary(self) -> str:
         """Return the check in one line."""
         text = (f"model flux density within {self.radius_arcsec:.3g} arcsec of the target: "
-                f"{1e3 * self.left:.4g} mJy subtracted, {1e3 * self.removed:.4g} mJy taken out of "
-                "the model before")
+                f"{flux_text(self.left)} subtracted, {flux_text(self.removed)} taken out of the "
+                "model before")
         if math.isfinite(self.column):
-            text += f", {1e3 * self.column:.4g} mJy in the columns in its direction"
-        return (f"{text}; mean residual of the target {1e3 * self.mean:.4g} +- "
-                f"{1e3 * self.mean_error:.2g} mJy")
+            text += f", {flux_text(self.column)} in the columns in its direction"
+        return f"{text}; mean residual of the target {flux_with_error(self.mean, self.mean_error)}"
 
     def warning(self) -> str:
         """Return what to doubt, empty if nothing."""
         if not self.subtracted or abs(self.subtracted) <= _NOTABLE * self.mean_error:
             return ""
-        return (f"{1e3 * self.subtracted:.4g} mJy of the sky model were subtracted at the target, "
-                f"whose mean residual is {1e3 * self.mean:.4g} +- {1e3 * self.mean_error:.2g} mJy: "
-                "if that is the star itself, its constant flux density is lost")
+        return (f"{flux_text(self.subtracted)} of the sky model were subtracted at the target, "
+                f"whose mean residual is {flux_with_error(self.mean, self.mean_error)}: if that is "
+                "the star itself, its constant flux density is lost")
 
 
 def check_self_subtraction(spectrum: DynamicSpectrum, *, radius_deg: float, removed: float,

@@ -8,8 +8,9 @@ from astropy.table import Table
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Ellipse, Rectangle
 
+from visds.core.flux_text import flux_text
 from visds.core.sky import Direction
-from visds.imaging.caption import content_text, duration_text, flux_text, span_text
+from visds.imaging.caption import content_text, duration_text, span_text
 from visds.imaging.geometry import Geometry
 from visds.imaging.image import Beam, Content, Image
 from visds.imaging.plots import image_figure, light_curve_figure, light_curves, quick_look

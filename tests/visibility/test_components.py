@@ -54,7 +54,6 @@ def test_units_of_an_ecsv_table_are_converted(tmp_path):
     (HEADER + "1,90.5,1,0,0,0,1e9,0\n", "dec of component 1 is 90.5, expected from -90 to 90"),
     (HEADER + "1,2,1,0,0,0,1.4,0\n", "reference_frequency of component 1 is 1.4, expected at least "
                                       "1 MHz, in Hz where the file has no unit"),
-    (HEADER + "12:30:00,2,1,0,0,0,1e9,0\n", "column ra holds '12:30:00', expected numbers in deg"),
     (HEADER, "has no rows"),
     ("", "is empty"),
 ])

@@ -174,3 +174,16 @@ def test_what_is_no_model_is_refused_with_one_line(tmp_path, text, columns, mess
     with pytest.raises(SkyModelError, match=message) as caught:
         read_components(written(tmp_path, text), columns)
     assert "\n" not in str(caught.value)
+
+
+def test_positions_may_be_sexagesimal(tmp_path):
+    path = tmp_path / "model.csv"
+    path.write_text("ra,dec,I,reference_frequency\n15:21:55.0,+05:02:30,0.1,1.4e9\n"
+                    "01h02m03s,-05d06m07s,0.2,1.4e9\n")
+    model = read_components(path)
+    np.testing.assert_allclose(model.ra, [15 * (15 + 21 / 60 + 55 / 3600),
+                                          15 * (1 + 2 / 60 + 3 / 3600)])
+    np.testing.assert_allclose(model.dec, [5 + 2.5 / 60, -(5 + 6 / 60 + 7 / 3600)])
+    path.write_text("ra,dec,I,reference_frequency\n15:21:75.0,+05:02:30,0.1,1.4e9\n")
+    with pytest.raises(SkyModelError, match="column ra"):
+        read_components(path)

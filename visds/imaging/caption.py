@@ -8,7 +8,6 @@ import numpy as np
 from visds.imaging.image import Content
 
 _MJD_ZERO = datetime(1858, 11, 17)
-_UNITS = {"Jy": 1.0, "mJy": 1e-3, "uJy": 1e-6}
 _DETECTION = {"on": "the burst", "off": "the time around the burst",
               "difference": "burst less the time around it"}
 
@@ -23,21 +22,6 @@ def content_text(name: str) -> str:
     else:
         text = {"all": "whole observation", "field": "whole observation"}.get(name, name)
     return text + (f", band {int(band) + 1}" if band else "")
-
-
-def flux_unit(largest: float) -> tuple[str, float]:
-    """Return the unit (Jy, mJy or uJy) in which a number of Jy is 1 or more, and its size in Jy."""
-    for unit, size in _UNITS.items():
-        # What is printed in three digits is not 1e+03 of the smaller unit.
-        if abs(largest) >= 0.9995 * size:
-            return unit, size
-    return ("Jy", 1.0) if not largest or not np.isfinite(largest) else ("uJy", 1e-6)
-
-
-def flux_text(flux_density: float) -> str:
-    """Return a flux density (Jy) with its unit, in three digits."""
-    unit, size = flux_unit(flux_density)
-    return f"{flux_density / size:.3g} {unit}"
 
 
 def duration_text(seconds: float) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 
 from visds.core.casa import TaskError, load_casatools, run_task
 from visds.core.errors import ImagingError
-from visds.imaging.caption import flux_text
+from visds.core.flux_text import flux_text
 from visds.imaging.clean_settings import CleanSettings
 from visds.imaging.geometry import Geometry
 from visds.imaging.image import Beam

@@ -17,12 +17,12 @@ from astropy.io import fits
 from visds.core.casa import load_casatools
 from visds.core.errors import ImagingError, OutputError, SettingsError
 from visds.core.files import make_folder, only_writer, output_error, whole_file
+from visds.core.flux_text import flux_text
 from visds.core.log import log_file, logger
 from visds.core.plural import counted
 from visds.core.provenance import Provenance, command_line, file_hash
 from visds.core.settings import Settings
 from visds.core.sky import LIGHT_SPEED, Direction, angle_text
-from visds.imaging.caption import flux_text
 from visds.imaging.clean import CleanImages, clean
 from visds.imaging.clean_settings import CleanSettings
 from visds.imaging.component_table import component_table

@@ -10,12 +10,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, Rectangle
 
+from visds.core.flux_text import flux_text, flux_unit
 from visds.core.sky import Direction
 from visds.imaging.caption import (
     content_text,
     duration_text,
-    flux_text,
-    flux_unit,
     span_text,
     utc,
 )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from visds.core.flux_text import flux_text
 from visds.core.plural import counted
 from visds.core.sky import Direction, direction_cosines
 from visds.visibility.sky_model.components import ComponentModel
@@ -24,7 +25,7 @@ class Removed:
     is_intrinsic: bool
 
     def __str__(self):
-        return f"{self.content} of {self.origin}, {1e3 * self.flux_density:.4g} mJy"
+        return f"{self.content} of {self.origin}, {flux_text(self.flux_density)}"
 
 
 def excise(model: SkyModel, target: Direction, radius_deg: float,

@@ -19,6 +19,7 @@ from visds.core.catalogue_mapping import (
     unit_factor,
 )
 from visds.core.errors import CatalogueError, SkyModelError
+from visds.core.sexagesimal import degrees
 from visds.visibility.sky_model.components import ComponentModel
 from visds.visibility.sky_model.gaussian_deconvolution import deconvolved
 from visds.visibility.sky_model.readers.to_icrs import to_icrs
@@ -191,6 +192,8 @@ class _Reader:
 
     def _converted(self, key: str, mapped: Mapped, kind: str) -> np.ndarray:
         name = mapped.column if mapped.column is not None else key
+        if key in ("ra", "dec") and mapped.column and self.table[name].dtype.kind in "OSU":
+            return self._sexagesimal(key, name)
         if mapped.column is None:
             values, own_unit = np.full(len(self.table), mapped.number), None
         else:
@@ -206,6 +209,16 @@ class _Reader:
         elif self.layout and key not in self.mapping.columns:
             values = values * _plain_factor(self.layout.units[kind], kind)
         self._check(np.isfinite(values), values, name, "a finite number")
+        return values
+
+    def _sexagesimal(self, key: str, name: str) -> np.ndarray:
+        """Return positions (S) in deg that are written as text; right ascensions are in hours."""
+        texts = [str(text).strip() for text in np.ma.filled(np.ma.asarray(self.table[name]), "")]
+        try:
+            values = degrees(texts, key, 1.0, f"sky model {self.path}, column {name}")
+        except CatalogueError as error:
+            raise SkyModelError(str(error)) from None
+        self._check(np.isfinite(values), values, name, "a position")
         return values
 
     def _numbers(self, name: str) -> np.ndarray:
