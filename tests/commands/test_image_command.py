@@ -279,6 +279,7 @@ def test_cleaned_images_have_the_sources_of_the_field_and_are_searched(flare, tm
 
 
 @pytest.mark.mpi
+@pytest.mark.skipif(RANKS != 2, reason="one number of ranks is enough: 2")
 def test_any_number_of_ranks_cleans_and_finds_the_same(flare, tmp_path):
     arguments = [str(flare.measurement_set), "--size", "320", "--interval", "scan", "--stokes",
                  "I", "--clean", "--niter", "200", "--find", "--no-pictures"]
