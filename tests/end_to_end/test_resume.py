@@ -308,8 +308,8 @@ def long_observation(simulated):
 def command(long_observation, tmp_path):
     out = tmp_path / "out"
     return out, visds_run(
-        long_observation.measurement_set, "-o", out, "--chunk-size", "500kB", "--plots",
-        "lightcurve", "--model", long_observation.components)
+        long_observation.measurement_set, "-o", out, "--chunk-size", "500kB",
+        "--no-images", "--plots", "lightcurve", "--model", long_observation.components)
 
 
 @pytest.fixture(scope="module")
