@@ -20,14 +20,16 @@ raise SystemExit(code)
 def peak(path, out, *options):
     """Return the largest resident size of visds-run, in bytes."""
     ended = run([sys.executable, "-c", PROGRAM, str(path), "-o", str(out), "--chunk-size",
-                 f"{CHUNK / 1e6:g}MB",
-                 "--no-images", "--plots", "lightcurve", *options], env=environment())
+                 f"{CHUNK / 1e6:g}MB", "--plots", "lightcurve", *options], env=environment())
     assert ended.returncode == 0, ended.stderr
     return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", ended.stdout)[1])
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-@pytest.mark.parametrize("options", [("--stream",), ()])
+@pytest.mark.parametrize("options", [
+    ("--stream", "--no-images"), ("--no-images",),
+    pytest.param((), marks=pytest.mark.xfail(
+        reason="a run with images takes 623 MB, 100 MB more than the limit allows"))])
 def test_a_measurement_set_six_times_as_long_takes_no_more_memory(simulated, tmp_path, options):
     sizes, peaks = [], []
     for scan_length in ("200s", "1200s"):
