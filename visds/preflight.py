@@ -12,6 +12,7 @@ from visds.core.files import make_folder
 from visds.core.plural import counted
 from visds.core.settings import Settings
 from visds.held_products import refuse_other_products
+from visds.imaging.stokes_visibility import GROUP_BYTES
 from visds.observation import Observation, prepare
 from visds.run_settings import LARGEST_FIELD
 from visds.visibility.sky_model.engine import NOMINAL
@@ -22,6 +23,10 @@ _RANK_BYTES = 400e6
 _CELL_BYTES = 60
 # In w, of the transforms of an image of a small field.
 _PLANES = 8
+_PIXEL_BYTES = 100
+"""Of an image in the making: its transform, and images and their means in I and V."""
+_GATHERED_BYTES = 24
+"""Of a visibility that waits to be gridded, in I and V."""
 
 
 def print_plan(measurement_set: str, settings: Settings) -> int:
@@ -53,7 +58,8 @@ def expected_cost(observation: Observation, settings: Settings) -> dict[str, str
     if imaging:
         prediction["images"] = f"{imaging:.2g} s on one rank"
     return {"chunks": f"{len(tasks)}, {_bytes(total)} in all",
-            "memory of a rank": _bytes(_RANK_BYTES + stitched_bytes(observation))
+            "memory of a rank": _bytes(_RANK_BYTES + imaging_bytes(observation, settings)
+                                       + stitched_bytes(observation))
             + " at most, the stitched spectrum included",
             "disk space": _bytes(disk_bytes(observation, settings)),
             **prediction,
@@ -67,17 +73,27 @@ def imaging_seconds(observation: Observation, settings: Settings) -> float:
 
     Those of detections come to it.
     """
-    if not settings["image"].images or settings["run"].stream:
+    if not settings["image"].images:
         return 0.0
     plan = observation.plan
-    visibilities = sum(int(task.run_length.sum()) * len(task.source.frequency)
-                       for task in plan.tasks)
+    visibilities = sum(task.visibilities for task in plan.tasks)
     snapshots = max(settings["image"].snapshots, len({task.scan for task in plan.tasks}))
     # Of two Stokes parameters and the response to a point source, which is small.
     gridded = NOMINAL.gridding * 3 * visibilities
     pixels = LARGEST_FIELD**2
     transformed = NOMINAL.transform * 2 * snapshots * _PLANES * pixels * math.log2(pixels)
-    return gridded + transformed
+    # Without chunk files the measurement set is read, and its model subtracted, once more.
+    again = sum(task.nbytes for task in plan.tasks) / READ_RATE + observation.subtraction.seconds
+    return gridded + transformed + (again if settings["run"].stream else 0.0)
+
+
+def imaging_bytes(observation: Observation, settings: Settings) -> float:
+    """Return the bytes that images in the making take in a rank; 0 without them."""
+    if not settings["image"].images:
+        return 0.0
+    visibilities = sum(task.visibilities for task in observation.plan.tasks)
+    gathered = _GATHERED_BYTES * visibilities / settings["image"].snapshots
+    return min(gathered, GROUP_BYTES) + _PIXEL_BYTES * LARGEST_FIELD**2
 
 
 def stitched_bytes(observation: Observation) -> int:

@@ -27,7 +27,7 @@ from visds.dynspec.flag_settings import FlagSettings
 from visds.image_job import ImageTask
 from visds.imaged_observation import ImagedObservation
 from visds.imaging.caption import content_text
-from visds.imaging.dirty import Gridding, combined, difference, make_dirty
+from visds.imaging.dirty import Gridding, MeanImage, difference, make_dirty
 from visds.imaging.fits_image import write_image
 from visds.imaging.geometry import Geometry, good_size
 from visds.imaging.image import Content, Image
@@ -195,15 +195,17 @@ def image_run(observation: Observation, data: SubtractedData, tasks: Sequence[Ch
     headers = source.headers
     snapshots = plan_images(source, dataclasses.replace(
         whole, interval=_snapshot_length(source, settings.snapshots)))
-    made = _run(RunImageJob(geometry, observation.target, headers, flags), snapshots, farm,
-                "snapshots")
-    rows = [row for row, _ in made]
+    rows: list[dict] = []
+    means: dict[str, MeanImage] = {}
+    for row, image in _run(RunImageJob(geometry, observation.target, headers, flags), snapshots,
+                           farm, "snapshots"):
+        rows.append(row)
+        means.setdefault(image.stokes, MeanImage()).add(image)
     described = content(source.chunks, intervals(source.chunks, WHOLE)[0], source.frequency_frame)
     pictures, field_rows = {}, []
     for name in source.stokes:
-        images = [image for _, image in made if image.stokes == name]
-        if images:
-            image = combined(images, _named(described, "field"))
+        if name in means:
+            image = means.pop(name).image(_named(described, "field"))
             field_rows.append(write_products(image, observation.target, folder / RUN_IMAGES))
             pictures[f"Residual image of the field, Stokes {name}, apparent flux density"] = (
                 folder / RUN_IMAGES / f"field_{name}.png")
@@ -339,15 +341,23 @@ def _strongest(detections: Table) -> set[int]:
 
 
 def _run(job: RunImageJob, tasks: Sequence[ImageTask], farm: Farm,
-         what: str) -> list[tuple[dict, Image | None]]:
-    made = []
+         what: str) -> Iterator[tuple[dict, Image | None]]:
+    """Yield what a job returns of each task, in the order of their names.
+
+    What is done before its turn waits, so that sums are the same in whatever order ranks work.
+    """
+    turns = iter(sorted(task.name for task in tasks))
+    waiting: dict[str, list] = {}
+    turn = next(turns, None)
     with Progress(what, len(tasks), sum(task.nbytes for task in tasks)) as progress:
-        for outcome in farm.run(job, tasks, cost=lambda task: task.nbytes):
+        for outcome in farm.run(job, tasks):
             progress.advance(outcome.task.nbytes)
             if outcome.error:
                 raise OutputError(f"images of {outcome.task.name} failed: {outcome.error}")
-            made.append((outcome.task.name, outcome.result))
-    return [pair for _, result in sorted(made, key=lambda one: one[0]) for pair in result]
+            waiting[outcome.task.name] = outcome.result
+            while turn in waiting:
+                yield from waiting.pop(turn)
+                turn = next(turns, None)
 
 
 def _named(made_of: Content, name: str) -> Content:

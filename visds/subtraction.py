@@ -191,8 +191,7 @@ def _problem(plan: Plan) -> Problem:
     """Return what predicting an image for the observation is, as if all chunks were alike."""
     largest = max((task.source for task in plan.tasks), key=lambda source: len(source.frequency))
     channels = len(largest.frequency)
-    visibilities = sum(int(task.run_length.sum()) * len(task.source.frequency)
-                       for task in plan.tasks)
+    visibilities = sum(task.visibilities for task in plan.tasks)
     rows = -(-visibilities // channels)
     batch = min(rows // len(plan.tasks), int(BATCH_BYTES / (8 * channels)))
     return Problem(rows, max(batch, 1), largest.frequency, plan.max_baseline,

@@ -124,6 +124,21 @@ def test_the_plan_lists_every_chunk_and_writes_nothing(observation, tmp_path, ca
     assert contents(observation.measurement_set.parent) == before
 
 
+def test_the_plan_counts_what_images_cost(observation, capsys):
+    def planned(*options):
+        assert main([str(observation.measurement_set), "-o", "nowhere", "--plan", *options]) == 0
+        said = capsys.readouterr().out
+        seconds = re.search(r"^images: (\S+) s on one rank$", said, re.MULTILINE)
+        memory = re.search(r"^memory of a rank: (\S+) MB", said, re.MULTILINE)
+        return float(seconds[1]) if seconds else None, float(memory[1])
+
+    with_images, without = planned(), planned("--no-images")
+    assert with_images[0] > 0
+    assert without[0] is None
+    assert 50 < with_images[1] - without[1] < 400
+    assert planned("--stream")[0] >= with_images[0]
+
+
 @pytest.mark.parametrize(("options", "said"), [
     (("--time-bin", "3"), "time bins of 3 integrations of 10 s (30 s)"),
     (("--time-bin", "25s"), "time bins of 25 s (2.5 integrations of 10 s)"),

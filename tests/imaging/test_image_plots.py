@@ -114,6 +114,26 @@ def test_colours_end_at_the_brightest_and_say_where_something_is_brighter():
     assert near_bar.extend == "neither"
 
 
+@pytest.mark.parametrize("size", [1000, 1025, 1600])
+def test_no_source_is_lost_in_an_image_that_is_drawn_smaller_than_it_is(size):
+    places = (17, 700), (size - 1, size - 1), (800, 3)
+    image = picture(size, **{f"x{x}_y{y}": -0.9 for x, y in places})
+    axes = panels(image_figure(image, CENTRE, 1e-3))[0][0]
+    drawn = axes.images[0].get_array()
+    assert max(drawn.shape) <= 512
+    assert np.sum(drawn < -800) == 3
+    left, right, bottom, top = axes.images[0].get_extent()
+    for x, y in places:
+        row, column = np.argwhere(drawn < -800)[
+            np.argmin(np.abs(np.argwhere(drawn < -800) * size / len(drawn) - (y, x)).sum(axis=1))]
+        east = left + (column + 0.5) / drawn.shape[1] * (right - left)
+        north = bottom + (row + 0.5) / drawn.shape[0] * (top - bottom)
+        assert east == pytest.approx(size / 2 - x, abs=2)
+        assert north == pytest.approx(y - size / 2, abs=2)
+    assert axes.get_xlim() == pytest.approx((size / 2 + 0.5, -size / 2 + 0.5))
+    assert "the strongest of" in axes.get_title()
+
+
 @pytest.mark.parametrize(("image", "is_signed"), [
     (picture(x256_y256=0.05), False), (picture(x256_y256=-0.05), True),
     (picture(stokes="V", x256_y256=0.05), True),

@@ -8,7 +8,7 @@ A&A 646, A58).
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import ducc0
@@ -144,23 +144,37 @@ class _Sums:
         return made
 
 
-def combined(images: Sequence[Image], content: Content) -> Image:
-    """Return the image of all visibilities from natural ones of parts of them, of one geometry.
+class MeanImage:
+    """The image of all visibilities, in the making from natural ones of parts of them.
 
     Dirty images are weighted sums: the whole is the mean of the parts, weighted with theirs.
+    The parts are of one geometry and Stokes parameter, and are not kept.
     """
-    weights = np.array([image.sum_of_weights for image in images])
-    total = float(weights.sum())
 
-    def mean(name: str) -> np.ndarray:
-        return sum(weight / total * getattr(image, name)
-                   for weight, image in zip(weights, images, strict=True)).astype(np.float32)
+    def __init__(self) -> None:
+        self._first: Image | None = None
+        self._values = self._response = np.zeros(0)
+        self._weights = self._precision = 0.0
 
-    response = mean("response")
-    rms = 1 / math.sqrt(sum(image.natural_rms**-2 for image in images))
-    return images[0].replace(
-        values=mean("values"), response=response, content=content, sum_of_weights=total,
-        beam=fit_beam(response, images[0].geometry.cell), expected_rms=rms, natural_rms=rms)
+    def add(self, image: Image) -> None:
+        """Take a part."""
+        if self._first is None:
+            self._first = image
+            self._values = np.zeros(image.values.shape)
+            self._response = np.zeros(image.response.shape)
+        self._values += image.sum_of_weights * image.values
+        self._response += image.sum_of_weights * image.response
+        self._weights += image.sum_of_weights
+        self._precision += image.natural_rms**-2
+
+    def image(self, content: Content) -> Image:
+        """Return the image of the parts that were added, one at least."""
+        response = (self._response / self._weights).astype(np.float32)
+        rms = 1 / math.sqrt(self._precision)
+        return self._first.replace(
+            values=(self._values / self._weights).astype(np.float32), response=response,
+            content=content, sum_of_weights=self._weights,
+            beam=fit_beam(response, self._first.geometry.cell), expected_rms=rms, natural_rms=rms)
 
 
 def _noise(weight: np.ndarray, natural: np.ndarray) -> float:

@@ -26,6 +26,7 @@ _ALL_OF_IT = 0.8
 """An area about the target of so much of the image's width is not drawn beside it."""
 _KINDS = {"difference": "difference of dirty images", "residual": "residual of clean",
           "model": "model of clean"}
+_MOST_PIXELS = 512
 _MOST_LABELS = 9
 _GAP = 2.0
 """Width of a shortened gap between snapshots, in usual spacings of them."""
@@ -44,7 +45,8 @@ def image_figure(image: Image, target: Direction, rms: float, *, mark: str = "ta
     where the strongest is negative; but not beyond the brightest. Those of the second reach over
     what is there. A small image is drawn once, as the second. The target is marked by four
     strokes, whose meaning is `mark` in the title, and the beam drawn on a white patch. East is
-    left. Units follow the values.
+    left. Units follow the values. What is too large is drawn in blocks of pixels: of each the
+    strongest.
     """
     size = image.geometry.size
     half = size // 2
@@ -64,7 +66,10 @@ def image_figure(image: Image, target: Direction, rms: float, *, mark: str = "ta
     if beside:
         scatter = 1.4826 * float(np.nanmedian(np.abs(image.values))) or math.inf
         _draw(figure, panels[0], image, whole, (5 * scatter, 20 * scatter, 10 * scatter))
-        panels[0].set_title(f"all of the image, about {image.geometry.centre} ICRS", fontsize=9)
+        side = _blocks(image.values)
+        drawn = f", the strongest of {side} x {side} pixels" if side > 1 else ""
+        panels[0].set_title(f"all of the image{drawn}, about {image.geometry.centre} ICRS",
+                            fontsize=9)
         _draw(figure, panels[1], image, near, (math.inf,) * 3)
         panels[1].set_title(f"{_NEAR_BEAMS} beams about the {where}" if is_inside
                             else f"its middle; {where}", fontsize=9)
@@ -181,16 +186,41 @@ def _draw(figure: Figure, axes, image: Image, area: tuple[int, int, int, int],
         colours, low, high = "inferno", max(-reach[0], lowest), min(reach[1], highest)
     unit, scale = flux_unit(max(-low, high))
     first, last = _offset(image, x0 - 0.5, y0 - 0.5), _offset(image, x1 - 0.5, y1 - 0.5)
+    blocks = _blocks(values)
+    drawn = _strongest(values, blocks)
+    end = _offset(image, x0 - 0.5 + blocks * drawn.shape[1], y0 - 0.5 + blocks * drawn.shape[0])
     shown = axes.imshow(
-        values / scale, origin="lower", interpolation="nearest",
-        extent=(first[0], last[0], first[1], last[1]), aspect="equal",
+        drawn / scale, origin="lower", interpolation="nearest",
+        extent=(first[0], end[0], first[1], end[1]), aspect="equal",
         cmap=colours, vmin=low / scale, vmax=high / scale)
+    axes.set_xlim(first[0], last[0])
+    axes.set_ylim(first[1], last[1])
     beyond = {(False, False): "neither", (True, False): "min", (False, True): "max",
               (True, True): "both"}[lowest < low, highest > high]
     per = "pixel" if image.kind == "model" else "beam"
     figure.colorbar(shown, ax=axes, label=f"{unit}/{per}", shrink=0.9, extend=beyond)
     axes.set_xlabel("l to the east of the image's centre (arcsec)")
     axes.set_ylabel("m to the north (arcsec)")
+
+
+def _blocks(values: np.ndarray) -> int:
+    """Return the side of the blocks of pixels of which one is drawn."""
+    return -(-max(values.shape) // _MOST_PIXELS)
+
+
+def _strongest(values: np.ndarray, side: int) -> np.ndarray:
+    """Return the pixel of largest modulus in each block of `side` x `side`, with its sign.
+
+    What is drawn smaller than it is would lose point sources if pixels were left out or averaged.
+    """
+    if side == 1:
+        return values
+    rows, columns = (-(-length // side) for length in values.shape)
+    padded = np.zeros((rows * side, columns * side), values.dtype)
+    padded[:values.shape[0], :values.shape[1]] = values
+    blocks = padded.reshape(rows, side, columns, side)
+    highest, lowest = (most.reduce(blocks, axis=(1, 3)) for most in (np.fmax, np.fmin))
+    return np.where(highest >= -lowest, highest, lowest)
 
 
 def _draw_beam(axes, image: Image) -> None:

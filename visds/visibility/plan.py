@@ -89,6 +89,11 @@ class ChunkTask:
     run_integration: np.ndarray
 
     @property
+    def visibilities(self) -> int:
+        """Their number, that of baselines in all integrations and channels."""
+        return int(self.run_length.sum()) * len(self.source.frequency)
+
+    @property
     def nbytes(self) -> int:
         """Estimated size in memory."""
         return int(self.run_length.sum()) * self.source.bytes_per_row
