@@ -1,10 +1,12 @@
 """What is done for each interval and band: its images made, cleaned, written and measured."""
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
 from visds.blind_search import WaitingImage, keep_image
 from visds.core.files import whole_file
+from visds.core.log import logger
 from visds.core.sky import Direction
 from visds.imaging.changing_source import without_sources
 from visds.imaging.clean import Cleaned, clean_image
@@ -129,7 +131,8 @@ class ImageJob:
         made: Cleaned = clean_image(
             self._groups((image.stokes,), parts, band), self.geometry, self.gridding.weighting,
             self.cleaning.settings, observatory=self.cleaning.observatory, mjd=content.middle,
-            frame=content.frame, scratch=self.folder)
+            frame=content.frame, scratch=self.folder,
+            say=functools.partial(logger.info, "%s, Stokes %s: %s", content.name, image.stokes))
         meta = image.meta | {"CLEAN": f"{made.iterations} iterations: {made.reason}"}
         restored = image.replace(values=made.image, kind="cleaned", beam=made.beam, response=None,
                                  meta=meta)

@@ -261,10 +261,8 @@ def _visibility_files(folder: Path) -> list[Path]:
 
 def _refuse_what_the_run_chose(folder: Path, settings: Settings) -> None:
     """Raise SettingsError for options of reading that the run has settled."""
-    written = settings.written("read")["read"]
     for field in dataclasses.fields(ReadSettings):
-        default = field.metadata["option"].default
-        if field.name not in _OF_CHUNK_FILES and (written[field.name] or None) != (default or None):
+        if field.name not in _OF_CHUNK_FILES and settings.differs("read", field.name):
             raise SettingsError(f"--{field.name.replace('_', '-')} is of no use with {folder}: its "
                                 "chunk files hold what that run read; give the measurement set")
 

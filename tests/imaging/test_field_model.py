@@ -123,6 +123,20 @@ def test_a_model_is_replaced_only_where_that_is_said(field, made, capsys):
     assert state(out / "field.model.tt0") == before
 
 
+def test_a_model_of_noise_is_doubted(simulated, tmp_path, capsys):
+    empty = simulated(antennas=8, sources=0, flares=False, quiescent=(0, 0, 0, 0), channels=4,
+                      noise=0.5, calibrator=False).measurement_set
+    assert main([str(empty), "-o", str(tmp_path / "out"), "--size", "64", "--clean-mask", "none",
+                 "--clean-sigma", "2.5", "--niter", "20", "--taylor-terms", "1",
+                 "--stokes", "IV"]) == 0
+    told = capsys.readouterr()
+    assert "of no use to a field model, which is of Stokes I: --stokes" in told.out
+    doubt = " times its noise: the model may be noise"
+    assert doubt in told.out + told.err
+    record = json.loads((tmp_path / "out" / "provenance.json").read_text())
+    assert any(doubt in line for line in record["warnings"])
+
+
 def test_the_model_of_the_vela_pulsar_has_the_scale_of_visds_run(observed, tmp_path):
     # The peak in ASKAPsoft's own image of these data; correlations as stored would give half.
     out = tmp_path / "out"

@@ -58,7 +58,14 @@ def test_durations_hold_every_integration_once_and_reach_over_no_gap(length):
     for interval in found:
         assert len({origin.split(" at")[0] for origin, *_ in held(interval)}) == 1
     assert len({interval.name for interval in found}) == len(found)
-    assert len(found) == {"10s": 13, "20s": 7, "30s": 5, "70s": 3, "1h": 2}[length]
+    assert len(found) == {"10s": 13, "20s": 7, "30s": 4, "70s": 2, "1h": 2}[length]
+
+
+def test_a_rest_of_less_than_half_an_interval_is_in_the_one_before():
+    assert [end - begin for interval in intervals(CHUNKS, "30s")
+            for _, begin, end in held(interval)] == [3, 3, 4, 3]
+    assert [sum(end - begin for _, begin, end in held(interval))
+            for interval in intervals(CHUNKS, "60s")] == [6, 4, 3]
 
 
 def detection(start, stop, box=None, band=(1.05e9, 1.15e9)):

@@ -109,6 +109,12 @@ class Settings(Mapping):
         """Return the values as a user writes them, of all or of some stages."""
         return {stage: dict(self._written[stage]) for stage in (stages or self._stages)}
 
+    def differs(self, stage: str, name: str) -> bool:
+        """Whether a setting of a stage is not the default."""
+        options = {field.name: field.metadata["option"]
+                   for field in dataclasses.fields(self._stages[stage])}
+        return (self._written[stage][name] or None) != (options[name].default or None)
+
     def to_toml(self) -> str:
         """Return the text of a settings file that gives exactly these settings again."""
         lines = []

@@ -98,7 +98,7 @@ class Cleaned:
 
 def clean_image(groups: Iterable[StokesVisibilities], geometry: Geometry, weighting: Weighting,
                 settings: CleanSettings, *, observatory: Observatory, mjd: float, frame: str,
-                scratch: Path) -> Cleaned:
+                scratch: Path, say: Callable[[str], None] | None = None) -> Cleaned:
     """Return the deconvolved image of the first Stokes parameter of groups of visibilities.
 
     Parameters
@@ -114,6 +114,8 @@ def clean_image(groups: Iterable[StokesVisibilities], geometry: Geometry, weight
         Middle of the observation, MJD UTC, and frame of the frequencies.
     scratch : Path
         Folder in which a folder of this image's own is made, and removed in the end.
+    say : callable, optional
+        Is told what tclean is at.
 
     Raises
     ------
@@ -124,7 +126,7 @@ def clean_image(groups: Iterable[StokesVisibilities], geometry: Geometry, weight
         folder = Path(name)
         data = write_scratch_set(folder / "scratch.ms", groups, centre=geometry.centre,
                                  observatory=observatory, mjd=mjd, frame=frame)
-        images = clean(data, folder / "image", geometry, weighting, settings)
+        images = clean(data, folder / "image", geometry, weighting, settings, say=say)
         return Cleaned(image=images.read("image"), residual=images.read("residual"),
                        model=images.read("model"), response=images.read("psf"),
                        beam=images.beam, iterations=images.iterations, reason=images.reason)
@@ -285,6 +287,8 @@ def _rename(prefix: Path, ending: str, to: str) -> None:
     for kind in _KINDS:
         if os.path.isdir(f"{prefix}.{kind}{ending}"):
             os.replace(f"{prefix}.{kind}{ending}", f"{prefix}.{kind}{to}")
+
+
 def _noise(prefix: Path) -> tuple[float, float]:
     """Return the robust rms and the largest modulus of the residual image."""
     residual = _pixels(Path(f"{prefix}.residual.tt0"))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from astropy.table import Table
 
 from visds.core.casa import load_casatools
 from visds.core.errors import ImagingError, OutputError, SettingsError
@@ -54,6 +55,8 @@ WIDEST = 1.3
 """Of an image in units of the radius of the sphere: the corners of one of sqrt(2) are on it."""
 
 _NARROW_BAND = 0.02
+_SURE = 7.0  # times the noise: the highest of 1e6 beams of noise is at 5, and sidelobes add to it
+_OF_POLARIZATION = ("stokes", "v_convention", "parallactic", "receptor_angle")
 # Of weights that are neither natural nor uniform the beam is some 1.2 fringes wide: five pixels.
 _PIXELS_A_FRINGE = 4
 _IMAGES = ("model", "image", "residual", "psf")
@@ -76,6 +79,10 @@ def make_field_model(measurement_set: str, out: str, settings: Settings) -> Path
     with only_writer(folder / "log.txt"), log_file(folder / "log.txt"):
         _refuse_other_products(folder, own)
         _say(measurement_set, plan)
+        unused = [name for name in _OF_POLARIZATION if settings.differs("read", name)]
+        if unused:
+            logger.info("of no use to a field model, which is of Stokes I: %s", ", ".join(
+                "--" + name.replace("_", "-") for name in unused))
         for left in (*folder.glob(".scratch-*"), *folder.glob(".products-*")):
             shutil.rmtree(left)  # by a run that was killed
         scratch = make_folder(own.scratch or folder, outside=measurement_set)
@@ -173,7 +180,7 @@ def _make(measurement_set: str, plan: Plan, settings: Settings, log: Path, scrat
                 counted(images.major_cycles, "major cycle"), images.reason,
                 flux_text(images.rms), images.peak / images.rms if images.rms else math.nan,
                 images.gridder)
-    _write_products(images, plan, made_of, own, data, part)
+    doubts += _write_products(images, plan, made_of, own, data, part)
     inputs = {measurement_set: fingerprint(measurement_set)}
     with whole_file(part / "settings.toml") as file:
         file.write_text(settings.to_toml())
@@ -186,8 +193,11 @@ def _make(measurement_set: str, plan: Plan, settings: Settings, log: Path, scrat
 
 
 def _write_products(images: CleanImages, plan: Plan, made_of: Content, settings: ModelSettings,
-                    data: ScratchSet, part: Path) -> None:
-    """Write FITS images, components and picture, and move tclean's own images here."""
+                    data: ScratchSet, part: Path) -> list[str]:
+    """Write FITS images, components and picture, and move tclean's own images here.
+
+    Returns what is doubtful about them, as lines of text, which are told.
+    """
     terms = range(images.terms)
     restored = Image(
         images.read("image"), images.geometry, "I", made_of, images.beam, None,
@@ -212,8 +222,22 @@ def _write_products(images: CleanImages, plan: Plan, made_of: Content, settings:
     if len(components):
         logger.info("%s, together %.4g Jy at %.5g MHz", counted(len(components), "component"),
                     components["I"].value.sum(), images.reference_frequency / 1e6)
-    else:
-        logger.warning("nothing was cleaned: the model is empty")
+    doubts = _doubts(restored, images.rms, components)
+    for line in doubts:
+        logger.warning("%s", line)
+    return doubts
+
+
+def _doubts(restored: Image, rms: float, components: Table) -> list[str]:
+    """Return what is doubtful about a model, as lines of text."""
+    if not len(components):
+        return ["nothing was cleaned: the model is empty"]
+    brightest = float(np.nanmax(restored.values)) / rms if rms else math.inf
+    if brightest < _SURE:
+        return [f"the brightest source of the image is {brightest:.1f} times its noise: the model "
+                "may be noise, which subtracting adds to the spectrum of the target instead of "
+                "taking sources out"]
+    return []
 
 
 def _write_fits(image: Path, path: Path) -> None:

@@ -1,5 +1,7 @@
 """What one image is of: some integrations of some chunks, in one band."""
 
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +15,7 @@ from visds.imaging.image import Content
 from visds.imaging.settings import DETECTIONS, SCANS, WHOLE
 
 DAY = 86400.0
+_ROUNDING = 1e-6  # of an interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +65,10 @@ def intervals(chunks: Sequence[ImagedChunk], text: str,
     """Return the intervals that a user asks for: all, scan, a duration, or detections.
 
     Durations count from the start of each scan, so that none reaches over a gap between scans;
-    the last of a scan may be shorter. Of a detection there is its best box in time and frequency,
-    with the rest of the scans in which it is, its event and as much to both sides left out, as the
-    interval to be subtracted; of all scans where none is left.
+    a rest of less than half of one belongs to the last of a scan, and a longer one is the last. Of
+    a detection there is its best box in time and frequency, with the rest of the scans in which
+    it is, its event and as much to both sides left out, as the interval to be subtracted; of all
+    scans where none is left.
 
     Raises
     ------
@@ -86,11 +90,10 @@ def intervals(chunks: Sequence[ImagedChunk], text: str,
     found = []
     for scan in scans:
         start, stop = _span(_of(chunks, scan))
-        # A rest of less than a millisecond is rounding.
-        for k in range(max(1, int(np.ceil((stop - start) / length - 1e-3 / DAY / length)))):
-            found.append(Interval(
-                f"scan{scan:05d}_{k:05d}", ((start + k * length, start + (k + 1) * length),),
-                (scan,)))
+        number = max(1, math.floor((stop - start) / length + 0.5 + _ROUNDING))
+        edges = [*(start + k * length for k in range(number)), stop]
+        found += [Interval(f"scan{scan:05d}_{k:05d}", (edge,), (scan,))
+                  for k, edge in enumerate(itertools.pairwise(edges))]
     return found
 
 

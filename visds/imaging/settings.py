@@ -72,7 +72,8 @@ class ImageSettings:
     """Which images are made, and how."""
 
     interval: str = setting(
-        WHOLE, "what one image is of: all, scan (each scan), a duration such as 60s, or detections "
+        WHOLE, "what one image is of: all, scan (each scan), a duration such as 60s (from the "
+        "start of each scan; a rest of less than half of it belongs to the last), or detections "
         "(of each detection the burst, the time around it, and their difference)",
         parse=_interval, metavar="all|scan|TIME|detections")
     bands: int = setting("1", "number of bands into which the channels are split, each with images "

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from visds.core.plural import counted
+from visds.core.progress import Progress
 from visds.core.provenance import command_line
 from visds.visibility.chunk import VisibilityChunk
 from visds.visibility.measurement_set import MeasurementSet
@@ -50,8 +51,11 @@ def write_residual(path: str | os.PathLike, tasks: Sequence[ChunkTask],
     with MeasurementSet(source.path) as original:
         left_out = [name for name in original.describe().data_columns if name != source.column]
         with copied_rows(source.path, path, rows, source.column, left_out) as made:
-            for task in tasks:
-                _put_chunk(made, original, task, rows, slabs_of(task))
+            with Progress("residual visibilities", len(tasks),
+                          sum(task.nbytes for task in tasks)) as progress:
+                for task in tasks:
+                    _put_chunk(made, original, task, rows, slabs_of(task))
+                    progress.advance(task.nbytes)
             made.add_history(
                 f"DATA: {source.column} of {source.path}, the sky model subtracted; "
                 f"{counted(len(rows), 'row')} of field {source.field}", command_line())

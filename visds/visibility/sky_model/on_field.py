@@ -29,7 +29,8 @@ def check_on_field(part: Part, phase_centre: Direction, limit_deg: float) -> Non
     if distances.min() > limit_deg:
         raise SkyModelError(f"sky model {part.origin} is off the field: its nearest {what} is "
                             f"{angle_text(float(distances.min()))} from the phase centre {centre}, "
-                            f"more than {angle_text(limit_deg)}")
+                            f"more than {angle_text(limit_deg)} (sources far off are taken from a "
+                            "list that has some of the field too)")
     if distances.max() >= 90:
         worst = int(np.argmax(distances))
         place = Direction(float(components.ra[worst]), float(components.dec[worst]))
