@@ -5,12 +5,14 @@ import hashlib
 import io
 import json
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import QTable
+from launch import RANKS, on_ranks, run
 from rooms import chunks
 
 from visds.commands.model import main
@@ -135,6 +137,18 @@ def test_a_model_of_noise_is_doubted(simulated, tmp_path, capsys):
     assert doubt in told.out + told.err
     record = json.loads((tmp_path / "out" / "provenance.json").read_text())
     assert any(doubt in line for line in record["warnings"])
+
+
+@pytest.mark.mpi
+@pytest.mark.skipif(RANKS != 2, reason="one number of ranks is enough: 2")
+def test_of_several_ranks_one_makes_the_model(field, tmp_path):
+    command = [sys.executable, "-m", "visds.commands.model", str(field.measurement_set), "-o",
+               str(tmp_path / "out"), "--size", "64", "--niter", "5"]
+    ended = run(on_ranks(RANKS, command))
+    assert ended.returncode == 0, ended.stderr
+    assert "tclean works in one process: 1 rank of 2 only wait" in ended.stderr
+    assert (tmp_path / "out" / "field.model.tt0").is_dir()
+    assert (tmp_path / "out" / "log.txt").read_text().count("field model: ") == 1
 
 
 def test_the_model_of_the_vela_pulsar_has_the_scale_of_visds_run(observed, tmp_path):

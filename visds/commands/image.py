@@ -1,17 +1,13 @@
 """visds-image: images of a measurement set or of a run, and what is measured on them."""
 
-import gc
-import importlib
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from visds.core.deadline import heed_signals
 from visds.core.errors import MeasurementSetError, SettingsError
-from visds.core.farm import Farm, serve_ranks
-from visds.core.kernels import compile_kernels, kernels_are_cached
-from visds.core.launcher import is_coordinator, launched_size
+from visds.core.farm import Farm
 from visds.core.program import run_program
+from visds.core.recipe import run_recipe
 from visds.core.settings import Parser
 
 _DESCRIPTION = """\
@@ -80,17 +76,7 @@ def _body(argv: Sequence[str] | None) -> int:
 
         return run_images(arguments.source, out, settings, farm)
 
-    if is_coordinator() and not kernels_are_cached():
-        print("compiling kernels, once for this installation", file=sys.stderr, flush=True)
-        if launched_size() is None:
-            compile_kernels()
-    return serve_ranks(program, compile_kernels, _load_recipe)
-
-
-def _load_recipe() -> None:
-    """Import what every rank will need, on all ranks at once."""
-    importlib.import_module("visds.imaging_pipeline")
-    gc.freeze()  # modules stay: the collector need not look through them again and again
+    return run_recipe("visds.imaging_pipeline", program)
 
 
 def _default_out(source: str) -> str:

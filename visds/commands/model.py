@@ -1,17 +1,22 @@
 """visds-model: a model of the field, cleaned from the measurement set itself."""
 
+import sys
 from collections.abc import Sequence
 
 from visds.core.errors import ExitCode, SettingsError
+from visds.core.farm import Farm
+from visds.core.plural import counted
 from visds.core.program import run_program
+from visds.core.recipe import run_recipe
 from visds.core.settings import Parser
 
 _DESCRIPTION = """\
 Make a model of the field from a calibrated measurement set: Stokes I is imaged and cleaned by
 CASA's tclean, with as many Taylor terms as the band asks for, out to the null of the primary beam.
 The measurement set is only read; tclean works on a scratch copy of the visibilities that visds-run
-would use, which is removed in the end. The folder OUT gets the model (field.model.tt0, .tt1), the
-restored, residual and PSF images, FITS copies, a table of the components and a picture."""
+would use, which is removed in the end. It is the work of one process: of several ranks, one does
+it. The folder OUT gets the model (field.model.tt0, .tt1), the restored, residual and PSF images,
+FITS copies, a table of the components and a picture."""
 
 _EPILOG = """\
 what next:
@@ -44,8 +49,15 @@ def _body(argv: Sequence[str] | None) -> int:
         help="folder of the products (default: MS with .model for .ms)")
     arguments, settings = parser.parse(argv)
     out = arguments.out or _default_out(arguments.measurement_set)
-    make_field_model(arguments.measurement_set, out, settings)
-    return ExitCode.OK
+
+    def program(farm: Farm) -> int:
+        if farm.size > 1:
+            print(f"visds-model: tclean works in one process: {counted(farm.size - 1, 'rank')} of "
+                  f"{farm.size} only wait", file=sys.stderr)
+        make_field_model(arguments.measurement_set, out, settings)
+        return ExitCode.OK
+
+    return run_recipe("visds.imaging.field_model", program)
 
 
 def _default_out(measurement_set: str) -> str:
