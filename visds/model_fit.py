@@ -1,17 +1,21 @@
 """How much of the sky model the data hold: one, if it is theirs."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from visds.chunk_job import SubtractedData
+from visds.core.sky import LIGHT_SPEED, Direction
+from visds.dynspec.block import cosines_of
+from visds.visibility.chunk import VisibilityChunk
+from visds.visibility.chunk_file import read_slabs
 from visds.visibility.measurement_set import MeasurementSet
 from visds.visibility.plan import ChunkTask
-from visds.visibility.read import ChunkReader
+from visds.visibility.read import SLAB_BYTES, ChunkReader
 
-_SAMPLED_CHUNKS = 4
+_PIECES = 16
 _NOTABLE = 0.2
 _SIGNIFICANT = 5.0
 
@@ -24,44 +28,112 @@ class ModelFit:
     error: float
 
     def __str__(self):
+        if not math.isfinite(self.scale):
+            return "what the data hold of the sky model cannot be told of a single baseline"
         return f"the data hold {self.scale:.3f} +- {self.error:.2g} of the sky model"
 
     def warning(self) -> str:
         """Return what to doubt, empty if nothing."""
         if not abs(self.scale - 1) > max(_NOTABLE, _SIGNIFICANT * self.error):
             return ""
-        return (f"{self}: its unit or scale is wrong, it was given twice, it is of another epoch, "
-                "or the calibration is not that of the data")
+        return (f"{self}: its unit, scale or place is wrong, it was given twice, it is of another "
+                "epoch, or the calibration is not that of the data")
 
 
-def fit_model(data: SubtractedData, tasks: Sequence[ChunkTask]) -> ModelFit:
+def fit_model(data: SubtractedData, tasks: Sequence[ChunkTask], target: Direction) -> ModelFit:
     """Return how well the model fits the visibilities from which it was subtracted.
 
-    Of the first slab of some chunks, with V the visibilities, M what was subtracted and w the
-    weights, the scale is sum w Re(V M*) / sum w |M|^2: the least-squares factor of M. It is 1 of a
-    model that is right, whatever else is in the field, 0.5 of one that was given twice, and near 0
-    of one that has nothing to do with the data. NaN where nothing was subtracted.
+    Of some integrations spread over the observation, with V the visibilities, M what was
+    subtracted and w the weights, the scale is sum w Re(V M*) / sum w |M|^2: the least-squares
+    factor of M. V and M are first turned to the target, and in each integration, channel and
+    correlation their weighted means over baselines taken from both: that is the fit with the
+    target's own spectrum free. It is 1 of a model that is right, 0.5 of one that was given twice,
+    and near 0 of one that has nothing to do with the data. Sources that the model lacks are noise
+    of the fit, alike in all integrations and channels of a baseline; so the error is that of the
+    scatter between baselines or between those integrations, whichever is larger (White 1980,
+    Econometrica 48, 817, of clusters). NaN where nothing was subtracted, or from one baseline only.
     """
-    cross = power = total = 0.0
-    count = 0
-    step = -(-len(tasks) // _SAMPLED_CHUNKS)
-    for task in tasks[::step]:
-        left = next(iter(data.slabs(task)))
-        with MeasurementSet(task.source.path) as measurement_set:
-            whole = next(ChunkReader(measurement_set, task).slabs())
-        T = min(len(left.time), len(whole.time))
-        seen = whole.visibility[:T].astype(np.complex128)
-        model = seen - left.visibility[:T]
-        weight = np.where((left.flags[:T] == 0) & np.isfinite(seen), left.weight[:T], 0)
-        good = np.isfinite(weight) & (weight > 0)
-        w, v, m = np.broadcast_to(weight, seen.shape)[good], seen[good], model[good]
-        cross += float(np.sum(w * (v * m.conj()).real))
-        power += float(np.sum(w * np.abs(m) ** 2))
-        total += float(np.sum(w * np.abs(v) ** 2))
-        count += len(v)
-    if not power:
+    sums = [_sums(*_both(data, *piece), target) for piece in _pieces(tasks)]
+    by_piece = np.array([part.sum(axis=(0, 1)) for part in sums])
+    by_baseline = _added(sums).reshape(-1, 2)
+    cross, power = by_piece.sum(axis=0)
+    if np.count_nonzero(by_baseline[:, 1]) < 2:
         return ModelFit(math.nan, math.nan)
     scale = cross / power
-    # The scatter of what is left, per component, in units of the weights.
-    variance = max(total - scale * cross, 0.0) / (2 * count)
-    return ModelFit(scale, math.sqrt(variance / power))
+    return ModelFit(float(scale), max(_error(scale, by_baseline), _error(scale, by_piece)))
+
+
+def _pieces(tasks: Sequence[ChunkTask]) -> list[tuple[ChunkTask, int, int]]:
+    """Return integrations, from and before which, of chunks: as many as are read at once each."""
+    every = []
+    for task in tasks:
+        length = max(1, int(SLAB_BYTES * len(task.time) / max(task.nbytes, 1)))
+        every += [(task, begin, min(begin + length, len(task.time)))
+                  for begin in range(0, len(task.time), length)]
+    places = np.linspace(0, len(every) - 1, min(_PIECES, len(every))).round().astype(int)
+    return [every[place] for place in places]
+
+
+def _both(data: SubtractedData, task: ChunkTask, begin: int, end: int,
+          ) -> tuple[VisibilityChunk, VisibilityChunk]:
+    """Return integrations of a chunk as they are in the measurement set, and what is left."""
+    with MeasurementSet(task.source.path) as measurement_set:
+        if data.is_on_file(task):
+            # Of all of the chunk, for the baselines are then those of the file.
+            reader = ChunkReader(measurement_set, task)
+            return (_joined(reader.slabs(start=begin, stop=end)),
+                    _joined(read_slabs(data.path(task), SLAB_BYTES, begin, end)))
+        part = task.select_times(begin, end)
+        return (_joined(ChunkReader(measurement_set, part).slabs()), _joined(data.slabs(part)))
+
+
+def _joined(slabs: Iterable[VisibilityChunk]) -> VisibilityChunk:
+    """Return slabs, whose memory is used again, as one."""
+    names = [name for name, spec in VisibilityChunk.array_specs().items()
+             if spec.axes.startswith("T")]
+    copies = []
+    for slab in slabs:
+        copies.append({name: getattr(slab, name).copy() for name in names})
+    return slab.replace(**{name: np.concatenate([copy[name] for copy in copies])
+                           for name in names})
+
+
+def _sums(whole: VisibilityChunk, left: VisibilityChunk, target: Direction) -> np.ndarray:
+    """Return (A,A,2) the sums of w Re(V M*) and w |M|^2 by the antennas of a baseline."""
+    seen = whole.visibility.astype(np.complex128)
+    model = seen - left.visibility
+    good = (left.flags == 0) & np.isfinite(seen) & np.isfinite(model) & np.isfinite(left.weight)
+    weight = np.where(good, left.weight, 0).astype(float)
+    cosines = cosines_of(target, whole)
+    if cosines is not None:
+        path = whole.uvw @ cosines
+        turn = np.exp(-2j * np.pi / LIGHT_SPEED * path[..., None] * whole.frequency)[..., None]
+        seen, model = seen * turn, model * turn
+    total = weight.sum(axis=1, keepdims=True)
+    for values in (seen, model):
+        values[~good] = 0
+        values -= np.divide((weight * values).sum(axis=1, keepdims=True), total,
+                            out=np.zeros_like(values[:, :1]), where=total > 0)
+    axes = (0, 2, 3)
+    made = np.zeros((whole.antennas.max() + 1,) * 2 + (2,))
+    np.add.at(made, tuple(whole.antennas.T), np.stack([
+        np.sum(weight * (seen * model.conj()).real, axis=axes),
+        np.sum(weight * np.abs(model) ** 2, axis=axes)], axis=-1))
+    return made
+
+
+def _added(sums: Sequence[np.ndarray]) -> np.ndarray:
+    antennas = max((len(part) for part in sums), default=0)
+    total = np.zeros((antennas, antennas, 2))
+    for part in sums:
+        total[:len(part), :len(part)] += part
+    return total
+
+
+def _error(scale: float, clusters: np.ndarray) -> float:
+    """Return the error of a scale from sums (C,2) over independent parts; 0 of one part."""
+    used = clusters[clusters[:, 1] > 0]
+    if len(used) < 2:
+        return 0.0
+    scatter = np.sum((used[:, 0] - scale * used[:, 1]) ** 2) * len(used) / (len(used) - 1)
+    return math.sqrt(scatter) / float(used[:, 1].sum())

@@ -225,7 +225,7 @@ def _make_products(observation: Observation, data: SubtractedData, folder: Path,
             column=flux_density_in_columns(observation.plan, subtraction.model.columns,
                                            observation.target))
         logger.info("%s", check.summary())
-    fit = fit_model(data, done) if subtraction.model else None
+    fit = fit_model(data, done, observation.target) if subtraction.model else None
     if fit:
         logger.info("%s", fit)
     doubtful = doubts(spectrum, detections, health, variability)

@@ -52,6 +52,8 @@ SIGNIFICANT = 4.0
 Within the 1.5 beams about the target that are looked at, noise reaches that once in a thousand
 images.
 """
+UNAMBIGUOUS = 2.0
+"""Errors by which a source stands above its highest sidelobe near the target to be located."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,7 +235,9 @@ def with_positions(detections: Table, images: Table) -> tuple[Table, list[str]]:
 
     The position of a source fitted within 1.5 beams of the target in the difference image, of the
     polarization of the detection and with its sign, replaces the assumed one where the source has
-    `SIGNIFICANT` errors or more; elsewhere the assumed one stays and is said to be so.
+    `SIGNIFICANT` errors or more, and noise does not raise one of its sidelobes above it; elsewhere
+    the assumed one stays and is said to be so. Noise at two places whose responses overlap by s
+    differs by sqrt(2 (1 - s)) times the rms, and the source and its sidelobe s by (1 - s) of it.
     """
     detections = detections.copy()
     detections.meta["position"] = "measured in images where the column position says so"
@@ -249,7 +253,15 @@ def with_positions(detections: Table, images: Table) -> tuple[Table, list[str]]:
         sign = -1 if str(row["polarization"]).startswith("-") else 1
         snr = sign * image["fit_flux_density"] / image["fit_flux_density_error"]
         row["image_snr"] = snr if math.isfinite(snr) else 0.0
-        if row["image_snr"] >= SIGNIFICANT:
+        sidelobe = min(image["sidelobe"], 1.0)
+        margin = row["image_snr"] * math.sqrt((1 - sidelobe) / 2)
+        if sidelobe == 1:
+            doubts.append(f"detection {row['name']} is not located: the baselines of its time are "
+                          "too few, or lie in one line")
+        elif row["image_snr"] >= SIGNIFICANT and margin < UNAMBIGUOUS:
+            doubts.append(f"detection {row['name']} is not located: a sidelobe of {sidelobe:.2f} "
+                          "near the target could as well be the source")
+        elif row["image_snr"] >= SIGNIFICANT:
             row["position"] = "image"
             for name in ("ra", "dec", "ra_error", "dec_error"):
                 row[name] = image[f"fit_{name}"]

@@ -14,7 +14,7 @@ from visds.commands.image import main as image_main
 from visds.commands.run import main
 from visds.core.sky import Direction, separation
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
-from visds.run_images import snapshot_curves
+from visds.run_images import snapshot_curves, with_positions
 from visds.run_settings import RUN_IMAGES
 
 OPTIONS = {"antennas": 10, "scans": 2, "scan_length": "5min", "channels": 16,
@@ -34,7 +34,7 @@ def star(observation):
 
 def run(observation, folder, *options):
     code = main([str(observation.measurement_set), "-o", str(folder), "--plots", "lightcurve",
-                 "--model", str(observation.components), *options])
+                 "--snapshots", "2", "--model", str(observation.components), *options])
     assert code == 0
     return Table.read(folder / "detections.ecsv")
 
@@ -60,6 +60,33 @@ def test_a_detection_is_where_its_image_shows_it(beside, star):
     assert offset < 4 * np.hypot(row["ra_error"], row["dec_error"])
     assert offset < 0.4 < 1.5
     assert 0 < row["dec_error"] < 0.3
+
+
+@pytest.mark.parametrize(("sidelobe", "snr", "is_located"), [
+    (0.2, 4.5, True), (0.8, 5.0, False), (0.8, 9.0, True), (0.97, 9.0, False), (1.0, 50.0, False)])
+def test_a_source_that_a_sidelobe_could_be_is_not_located(sidelobe, snr, is_located):
+    detections = Table({"name": ["burst"], "polarization": ["-V"], "position": ["assumed"],
+                        "image_snr": [np.nan], "ra": [1.0], "dec": [2.0], "ra_error": [3.0],
+                        "dec_error": [4.0]})
+    image = Table({"name": ["detection001_difference"], "stokes": ["V"], "sidelobe": [sidelobe],
+                   "fit_flux_density": [-snr * 1e-3], "fit_flux_density_error": [1e-3],
+                   "fit_ra": [5.0], "fit_dec": [6.0], "fit_ra_error": [7.0],
+                   "fit_dec_error": [8.0]})
+    located, doubts = with_positions(detections, image)
+    assert located["image_snr"][0] == pytest.approx(snr)
+    assert located["ra"][0] == (5.0 if is_located else 1.0)
+    assert located["dec_error"][0] == (8.0 if is_located else 4.0)
+    assert ["is not located" in line for line in doubts] == ([] if is_located else [True])
+
+
+def test_two_antennas_locate_nothing(simulated, tmp_path, caplog):
+    pair = simulated(antennas=2, channels=8, scan_length="120s", noise="1mJy", sources=2,
+                     flares=True, flare=["time=50s,duration=30s,I=500mJy,V=-60%"])
+    detections = run(pair, tmp_path / "out")
+    assert len(detections) > 0
+    assert set(detections["position"]) == {"assumed"}
+    assert "cannot be told of a single baseline" in caplog.text
+    assert "is not located: the baselines of its time are too few" in caplog.text
 
 
 def test_the_measured_position_is_what_is_matched(observation, star, tmp_path):

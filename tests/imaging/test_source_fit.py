@@ -8,7 +8,7 @@ from visds.core.sky import Direction, direction_cosines
 from visds.imaging.dirty import Gridding, make_dirty
 from visds.imaging.geometry import Geometry
 from visds.imaging.image import Beam, Content, Image
-from visds.imaging.restoring_beam import fit_beam
+from visds.imaging.restoring_beam import fit_beam, highest_sidelobe
 from visds.imaging.source_fit import (
     fit_gaussian,
     fit_point,
@@ -51,6 +51,21 @@ def test_the_beam_of_baselines_in_one_direction_is_as_long_as_the_response():
     found = fit_beam(fan, 1.0)
     assert (found.major, found.minor) == pytest.approx((64, 5), rel=1e-3)
     assert found.position_angle == pytest.approx(90, abs=0.1)
+
+
+def test_the_highest_sidelobe_is_that_near_the_peak():
+    response = gaussian(Beam(5.0, 4.0, 20.0), 64, 32, 32, 1.0)
+    response += 0.6 * gaussian(Beam(5.0, 4.0, 20.0), 64, 45, 36, 1.0)
+    response += 0.9 * gaussian(Beam(5.0, 4.0, 20.0), 64, 10, 10, 1.0)
+    assert highest_sidelobe(response, 8.0) == pytest.approx(0, abs=1e-3)
+    assert highest_sidelobe(response, 20.0) == pytest.approx(0.6, abs=1e-3)
+    assert highest_sidelobe(response, 64.0) == pytest.approx(0.9, abs=1e-3)
+
+
+def test_a_lobe_without_an_end_is_its_own_sidelobe():
+    fan = np.broadcast_to(gaussian(Beam(5.0, 5.0, 0.0), 64, 32, 32, 1.0)[:, 32:33], (64, 64))
+    assert highest_sidelobe(fan, 8.0) == 1
+    assert highest_sidelobe(np.zeros((64, 64)), 8.0) == 1
 
 
 def restored(shape, flux=1.0, noise=None):

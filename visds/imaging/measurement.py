@@ -7,6 +7,7 @@ from astropy.table import Table
 
 from visds.core.sky import Direction
 from visds.imaging.image import Image
+from visds.imaging.restoring_beam import highest_sidelobe
 from visds.imaging.source_fit import (
     SourceFit,
     fit_gaussian,
@@ -52,6 +53,8 @@ COLUMNS = {
     "beam_major": (float, "arcsec", "FWHM of the beam's major axis"),
     "beam_minor": (float, "arcsec", "FWHM of the beam's minor axis"),
     "beam_position_angle": (float, "deg", "north through east"),
+    "sidelobe": (float, None, "highest sidelobe of the response to a point source within 3 beams "
+                 "of its peak; 1 where the main lobe has no end, NaN where it is not known"),
     "file": (str, None, "the image"),
 }
 
@@ -85,7 +88,7 @@ def measured(image: Image, target: Direction, file: str = "") -> dict:
         at_target, noise if math.isfinite(at_target) else math.nan,
         point.flux_density, point.flux_density_error, point.ra, point.dec, point.ra_error,
         point.dec_error, offset, gaussian.flux_density, gaussian.flux_density_error, *shape,
-        *beam, file), strict=True))
+        *beam, _sidelobe(image), file), strict=True))
 
 
 def table_of(rows: list[dict]) -> Table:
@@ -97,6 +100,15 @@ def table_of(rows: list[dict]) -> Table:
         table[name].unit = unit
         table[name].description = meaning
     return table
+
+
+def _sidelobe(image: Image) -> float:
+    if image.response is None:
+        return math.nan
+    if image.beam is None:
+        return 1.0
+    within = 2 * SEARCH_BEAMS * math.sqrt(image.beam.major * image.beam.minor)
+    return highest_sidelobe(image.response, within / image.geometry.cell)
 
 
 def _fits(image: Image, target: Direction) -> tuple[float, SourceFit, SourceFit]:

@@ -45,6 +45,22 @@ def fit_beam(response: np.ndarray, cell: float) -> Beam | None:
     return _ellipse(fitted, cell, response.shape[0])
 
 
+def highest_sidelobe(response: np.ndarray, within: float) -> float:
+    """Return the highest sidelobe of a response (Y,X), of its peak, within some pixels of the peak.
+
+    1 where the main lobe has no end: a source looks the same from one edge of it to the other.
+    """
+    middle = response.shape[0] // 2
+    lobes, _ = ndimage.label(response > CUTOFF)
+    main = lobes == lobes[middle, middle]
+    if not lobes[middle, middle] or main[[0, -1]].any() or main[:, [0, -1]].any():
+        return 1.0
+    y, x = np.indices(response.shape) - middle
+    highest = ndimage.maximum_filter(response, 3) == response
+    beside = response[highest & ~main & (np.hypot(x, y) <= within)]
+    return float(beside.max(initial=0.0) / response[middle, middle])
+
+
 def _ellipse(shape: np.ndarray, cell: float, longest: int) -> Beam | None:
     a, b, c = shape
     inverse, axes = np.linalg.eigh([[a, b / 2], [b / 2, c]])

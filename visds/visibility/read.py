@@ -98,22 +98,26 @@ class ChunkReader:
         """Place (t B + b) of each row of the task's runs on the grid; -1 of autocorrelations."""
         return self._place
 
-    def slabs(self, buffers: "Buffers | None" = None, stages: int = 1) -> Iterator[VisibilityChunk]:
+    def slabs(self, buffers: "Buffers | None" = None, stages: int = 1, start: int = 0,
+              stop: int | None = None) -> Iterator[VisibilityChunk]:
         """Yield the chunk in slabs, whose arrays are used again.
+
+        Of its integrations those from `start` to before `stop`, by default all.
 
         Between this iterator and the end there may be as many stages of `ahead` as given: each
         makes one slab while another waits and a third is worked on. With the `buffers` of the
         chunk before, its arrays are used again too.
         """
-        T, B, F, P = self.shape
+        _, B, F, P = self.shape
+        stop = len(self._task.time) if stop is None else stop
         source = self._task.source
         per_slab = max(1, SLAB_BYTES // max(1, B * source.bytes_per_row))
         feed_angle = _feed_angle(source, self._task.time)
         weight = None if self._weight is None else _scaled(self._weight, source)
-        rings = (buffers or Buffers()).of(2 * stages + 1, (min(per_slab, T), B, F, P),
+        rings = (buffers or Buffers()).of(2 * stages + 1, (min(per_slab, stop - start), B, F, P),
                                           with_weight=weight is None)
-        for number, begin in enumerate(range(0, T, per_slab)):
-            end = min(begin + per_slab, T)
+        for number, begin in enumerate(range(start, stop, per_slab)):
+            end = min(begin + per_slab, stop)
             arrays = {name: values[:end - begin]
                       for name, values in rings[number % len(rings)].items()}
             self._fill(arrays, begin, end)

@@ -17,7 +17,8 @@ COLUMNS = {
     "dec": (float, "deg", "ICRS: fitted in the difference image, or assumed: that of the target"),
     "ra_error": (float, "arcsec", "on the sky: of the fit, or beam / (2 S/N) where assumed"),
     "dec_error": (float, "arcsec", "of the fit, or beam / (2 S/N) where assumed"),
-    "position": (str, None, "image, or assumed: no image was made or it has no source there"),
+    "position": (str, None, "image, or assumed: no image was made, it has no source there, or a "
+                 "sidelobe could as well be the source"),
     "image_snr": (float, None, "signal to noise of the source fitted near the target in the "
                   "difference image; 0 where none could be fitted, NaN without an image"),
     "start": (float, "d", "beginning of the first detected integration, MJD UTC"),
