@@ -60,8 +60,8 @@ from visds.visibility.sky_model.model_file import write_model
 PRODUCTS = ("dynspec.h5", "dynspec.fits", "lightcurve.ecsv", "detections.ecsv", "matches.ecsv",
             "report.html", "provenance.json")
 
-REPORTED_DETECTIONS = ["name", "position", "image_snr", "duration", "band_low", "band_high",
-                       "polarization", "snr",
+REPORTED_DETECTIONS = ["name", "position", "image_snr", "image_offset", "duration", "band_low",
+                       "band_high", "polarization", "snr",
                        "false_alarm_probability", "peak_flux_density", "peak_flux_density_error",
                        "fluence", "fluence_error", "fraction_V", "fraction_V_error"]
 REPORTED_MATCHES = ["catalogue", "left_name", "right_name", "separation_arcsec",

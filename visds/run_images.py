@@ -16,6 +16,7 @@ from visds.chunk_job import SubtractedChunk, SubtractedData
 from visds.core.errors import OutputError
 from visds.core.farm import Farm
 from visds.core.files import make_folder, whole_file
+from visds.core.flux_text import flux_text
 from visds.core.log import logger
 from visds.core.plural import counted
 from visds.core.progress import Progress
@@ -52,6 +53,7 @@ SIGNIFICANT = 4.0
 Within the 1.5 beams about the target that are looked at, noise reaches that once in a thousand
 images.
 """
+_MOST_OF_IT, _LEAST_OF_ITS_OWN = 0.95, 0.5
 UNAMBIGUOUS = 2.0
 """Errors by which a source stands above its highest sidelobe near the target to be located."""
 
@@ -253,6 +255,10 @@ def with_positions(detections: Table, images: Table) -> tuple[Table, list[str]]:
         sign = -1 if str(row["polarization"]).startswith("-") else 1
         snr = sign * image["fit_flux_density"] / image["fit_flux_density_error"]
         row["image_snr"] = snr if math.isfinite(snr) else 0.0
+        for name, fitted in (("image_offset", "fit_offset"),
+                             ("image_flux_density", "fit_flux_density"),
+                             ("image_flux_density_error", "fit_flux_density_error")):
+            row[name] = image[fitted]
         sidelobe = min(image["sidelobe"], 1.0)
         margin = row["image_snr"] * math.sqrt((1 - sidelobe) / 2)
         if sidelobe == 1:
@@ -265,10 +271,26 @@ def with_positions(detections: Table, images: Table) -> tuple[Table, list[str]]:
             row["position"] = "image"
             for name in ("ra", "dec", "ra_error", "dec_error"):
                 row[name] = image[f"fit_{name}"]
+            doubts += _beside(row, image)
         else:
             doubts.append(f"detection {row['name']} has no source at the target in its difference "
                           f"image ({row['image_snr']:.1f} sigma): it may come from elsewhere")
     return detections, doubts
+
+
+def _beside(row: Table.Row, image: Table.Row) -> list[str]:
+    """Return in words what a source beside the target makes of a detection, if it does."""
+    errors = image["fit_offset"] / math.hypot(image["fit_ra_error"], image["fit_dec_error"])
+    share = image["target_flux_density"] / image["fit_flux_density"]
+    if errors < SIGNIFICANT or share > _MOST_OF_IT:
+        return []
+    place = Direction(float(image["fit_ra"]), float(image["fit_dec"]))
+    cause = "another source has burst, or the target is there" if share < _LEAST_OF_ITS_OWN \
+        else "the target is not quite where it was said to be"
+    return [f"detection {row['name']} comes from {angle_text(image['fit_offset'] / 3600)} beside "
+            f"the target ({errors:.0f} errors), at {place}, where it has "
+            f"{flux_text(image['fit_flux_density'])}: {cause}; its other flux densities are those "
+            f"at the target, {share:.0%} of it (repeat with --target)"]
 
 
 def snapshot_curves(spectrum: DynamicSpectrum, snapshots: Table) -> dict[str, Table]:

@@ -60,20 +60,38 @@ def test_a_detection_is_where_its_image_shows_it(beside, star):
     assert offset < 4 * np.hypot(row["ra_error"], row["dec_error"])
     assert offset < 0.4 < 1.5
     assert 0 < row["dec_error"] < 0.3
+    assert row["image_offset"] == pytest.approx(1.5, abs=0.4)
+    # At the target, a third of a beam off, the spectrum has less.
+    at_target = row["flux_density_I" if row["polarization"] == "I" else "flux_density_V"]
+    assert 0.8 < at_target / row["image_flux_density"] < 0.95
+    assert 0 < row["image_flux_density_error"] < abs(row["image_flux_density"]) / 10
+
+
+def test_a_burst_beside_the_target_is_said_to_be_there(observation, star, tmp_path, caplog):
+    row = run(observation, tmp_path, "--target", away(star, -5.5))[0]
+    assert row["position"] == "image"
+    assert 3600 * separation(Direction(row["ra"], row["dec"]), star) < 1
+    assert row["image_offset"] == pytest.approx(5.5, abs=0.6)
+    assert f"detection {row['name']} comes from " in caplog.text
+    assert "another source has burst, or the target is there" in caplog.text
 
 
 @pytest.mark.parametrize(("sidelobe", "snr", "is_located"), [
     (0.2, 4.5, True), (0.8, 5.0, False), (0.8, 9.0, True), (0.97, 9.0, False), (1.0, 50.0, False)])
 def test_a_source_that_a_sidelobe_could_be_is_not_located(sidelobe, snr, is_located):
     detections = Table({"name": ["burst"], "polarization": ["-V"], "position": ["assumed"],
-                        "image_snr": [np.nan], "ra": [1.0], "dec": [2.0], "ra_error": [3.0],
+                        "image_snr": [np.nan], "image_offset": [np.nan],
+                        "image_flux_density": [np.nan], "image_flux_density_error": [np.nan],
+                        "ra": [1.0], "dec": [2.0], "ra_error": [3.0],
                         "dec_error": [4.0]})
     image = Table({"name": ["detection001_difference"], "stokes": ["V"], "sidelobe": [sidelobe],
                    "fit_flux_density": [-snr * 1e-3], "fit_flux_density_error": [1e-3],
                    "fit_ra": [5.0], "fit_dec": [6.0], "fit_ra_error": [7.0],
-                   "fit_dec_error": [8.0]})
+                   "fit_dec_error": [8.0], "fit_offset": [9.0],
+                   "target_flux_density": [-snr * 1e-3]})
     located, doubts = with_positions(detections, image)
     assert located["image_snr"][0] == pytest.approx(snr)
+    assert located["image_offset"][0] == 9.0
     assert located["ra"][0] == (5.0 if is_located else 1.0)
     assert located["dec_error"][0] == (8.0 if is_located else 4.0)
     assert ["is not located" in line for line in doubts] == ([] if is_located else [True])

@@ -21,6 +21,11 @@ COLUMNS = {
                  "sidelobe could as well be the source"),
     "image_snr": (float, None, "signal to noise of the source fitted near the target in the "
                   "difference image; 0 where none could be fitted, NaN without an image"),
+    "image_offset": (float, "arcsec", "how far that source is from the target, whose direction the "
+                     "flux densities of the spectrum are of"),
+    "image_flux_density": (float, "Jy", "of that source in the difference image, of the best box "
+                           "less the time around it: Stokes I or V as in polarization, apparent"),
+    "image_flux_density_error": (float, "Jy", "its standard error"),
     "start": (float, "d", "beginning of the first detected integration, MJD UTC"),
     "stop": (float, "d", "end of the last detected integration, MJD UTC"),
     "duration": (float, "s", "stop less start"),
@@ -123,7 +128,8 @@ def _row(spectrum: DynamicSpectrum, planes: dict[str, Plane], levels: dict[str, 
         "name": f"{target} {stamp}",
         **{key: np.nan if value is None else float(value) for key, value in direction.items()},
         "ra_error": position_error, "dec_error": position_error,
-        "position": "assumed", "image_snr": np.nan,
+        "position": "assumed", "image_snr": np.nan, "image_offset": np.nan,
+        "image_flux_density": np.nan, "image_flux_density_error": np.nan,
         "start": start, "stop": stop, "duration": round((stop - start) * 86400, 5),
         "peak_time": peak_time, "peak_frequency": (peak_low + peak_high) / 2,
         **dict(zip(("band_low", "band_high"), _band(spectrum, hull), strict=True)),
