@@ -55,9 +55,12 @@ class SelfSubtraction:
         """Return what to doubt, empty if nothing."""
         if not self.subtracted or abs(self.subtracted) <= _NOTABLE * self.mean_error:
             return ""
+        star = f"if that too is the star's, beside the {flux_text(self.removed)} that were taken " \
+            "out of the model before, it" if self.removed else \
+            "if that is the star itself, its constant flux density"
         return (f"{flux_text(self.subtracted)} of the sky model were subtracted at the target, "
-                f"whose mean residual is {flux_with_error(self.mean, self.mean_error)}: if that is "
-                "the star itself, its constant flux density is lost")
+                f"whose mean residual is {flux_with_error(self.mean, self.mean_error)}: {star} is "
+                "lost")
 
 
 def check_self_subtraction(spectrum: DynamicSpectrum, *, radius_deg: float, removed: float,

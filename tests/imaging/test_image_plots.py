@@ -122,7 +122,8 @@ def test_no_source_is_lost_in_an_image_that_is_drawn_smaller_than_it_is(size):
     drawn = axes.images[0].get_array()
     assert max(drawn.shape) <= 512
     assert np.sum(drawn < -800) == 3
-    left, right, bottom, top = axes.images[0].get_extent()
+    assert axes.get_xlabel().endswith("(arcmin)")
+    left, right, bottom, top = 60 * np.array(axes.images[0].get_extent())
     for x, y in places:
         row, column = np.argwhere(drawn < -800)[
             np.argmin(np.abs(np.argwhere(drawn < -800) * size / len(drawn) - (y, x)).sum(axis=1))]
@@ -130,7 +131,7 @@ def test_no_source_is_lost_in_an_image_that_is_drawn_smaller_than_it_is(size):
         north = bottom + (row + 0.5) / drawn.shape[0] * (top - bottom)
         assert east == pytest.approx(size / 2 - x, abs=2)
         assert north == pytest.approx(y - size / 2, abs=2)
-    assert axes.get_xlim() == pytest.approx((size / 2 + 0.5, -size / 2 + 0.5))
+    assert 60 * np.array(axes.get_xlim()) == pytest.approx((size / 2 + 0.5, -size / 2 + 0.5))
     assert "the strongest of" in axes.get_title()
 
 
@@ -174,6 +175,28 @@ def test_the_target_is_marked_where_it_is_and_not_where_it_is_not():
     shown, _ = panels(image_figure(picture(), Direction(30.0, 10.0), 1e-3))
     assert "is outside" in shown[1].get_title()
     assert not any(axes.lines for axes in shown)
+
+
+def test_a_long_beam_does_not_hide_the_image():
+    for beam in (Beam(400 / 3600, 5 / 3600, 20.0), Beam(0.6, 5 / 3600, 20.0)):
+        image = picture(512).replace(beam=beam)
+        for axes in panels(image_figure(image, CENTRE, 1e-3))[0]:
+            patch, ellipse = axes.patches
+            left, right = axes.get_xlim()
+            assert patch.get_width() < 0.2 * (left - right)
+            assert ellipse.get_clip_path() is not None or ellipse.clipbox is not None
+            ends = np.concatenate([line.get_xydata() for line in axes.lines])
+            assert np.ptp(ends[:, 0]) < 0.3 * (left - right)
+
+
+@pytest.mark.parametrize(("cell", "unit"), [
+    (1e-4, "mas"), (0.05, "arcsec"), (1.0, "arcsec"), (3.0, "arcmin"), (200.0, "deg")])
+def test_angles_are_in_the_unit_that_suits_the_field(cell, unit):
+    image = picture(512).replace(geometry=Geometry(CENTRE, cell / 3600, 512))
+    (axes, *_), _ = panels(image_figure(image, CENTRE, 1e-3))
+    assert axes.get_xlabel() == f"l to the east of the image's centre ({unit})"
+    left, right = axes.get_xlim()
+    assert 0.5 < left - right < 1200
 
 
 def test_pictures_are_the_same_bytes_of_the_same_image():

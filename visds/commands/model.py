@@ -25,7 +25,7 @@ what next:
 exit codes:
   0   all products are made
   2   input or settings cannot be used; the one line on standard error says what and where
-  130 interrupted from the keyboard
+  130 interrupted from the keyboard; 143 ended by SIGTERM: nothing is left but whole files
 
 examples:
   visds-model star.ms

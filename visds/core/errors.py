@@ -14,6 +14,7 @@ class ExitCode(enum.IntEnum):
     CHUNKS_FAILED = 3
     DEADLINE = 75
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 class VisdsError(Exception):

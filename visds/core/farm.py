@@ -23,6 +23,7 @@ TAG_TASK, TAG_RESULT = 1, 2
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
                      "NUMBA_NUM_THREADS")
 _ATTEMPTS = 2
+_TO_CLEAR_UP = 5.0  # s
 
 
 @dataclass(frozen=True)
@@ -284,8 +285,12 @@ def serve_ranks(program: Callable[[Farm], int],
                     world.send(None, dest=rank, tag=TAG_TASK)
     except VisdsError:
         raise
-    except BaseException:
-        print(f"rank {world.Get_rank()}:\n{traceback.format_exc()}", file=sys.stderr, flush=True)
+    except BaseException as error:
+        if not isinstance(error, KeyboardInterrupt):
+            print(f"rank {world.Get_rank()}:\n{traceback.format_exc()}", file=sys.stderr,
+                  flush=True)
+        elif world.Get_rank() > 0:
+            time.sleep(_TO_CLEAR_UP)  # all ranks are asked to end, and the first ends them all
         world.Abort(1)
         raise
 

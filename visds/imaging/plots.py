@@ -18,7 +18,7 @@ from visds.imaging.caption import (
     span_text,
     utc,
 )
-from visds.imaging.image import Image
+from visds.imaging.image import Beam, Image
 
 _DOTS = 110
 _NEAR_BEAMS = 20
@@ -27,6 +27,7 @@ _ALL_OF_IT = 0.8
 _KINDS = {"difference": "difference of dirty images", "residual": "residual of clean",
           "model": "model of clean"}
 _MOST_PIXELS = 512
+_ANGLES = (1.0, "deg"), (1 / 60, "arcmin"), (1 / 3600, "arcsec"), (1 / 3.6e6, "mas")
 _MOST_LABELS = 9
 _GAP = 2.0
 """Width of a shortened gap between snapshots, in usual spacings of them."""
@@ -65,23 +66,24 @@ def image_figure(image: Image, target: Direction, rms: float, *, mark: str = "ta
         f"the {mark}, {target}, is outside"
     if beside:
         scatter = 1.4826 * float(np.nanmedian(np.abs(image.values))) or math.inf
-        _draw(figure, panels[0], image, whole, (5 * scatter, 20 * scatter, 10 * scatter))
+        units = [_draw(figure, panels[0], image, whole,
+                       (5 * scatter, 20 * scatter, 10 * scatter)),
+                 _draw(figure, panels[1], image, near, (math.inf,) * 3)]
         side = _blocks(image.values)
         drawn = f", the strongest of {side} x {side} pixels" if side > 1 else ""
         panels[0].set_title(f"all of the image{drawn}, about {image.geometry.centre} ICRS",
                             fontsize=9)
-        _draw(figure, panels[1], image, near, (math.inf,) * 3)
         panels[1].set_title(f"{_NEAR_BEAMS} beams about the {where}" if is_inside
                             else f"its middle; {where}", fontsize=9)
     else:
-        _draw(figure, panels[0], image, whole, (math.inf,) * 3)
+        units = [_draw(figure, panels[0], image, whole, (math.inf,) * 3)]
         panels[0].set_title(where, fontsize=9)
-    for axes, stroke in zip(panels, (size / 60, half / 10) if beside else (half / 10,),
-                            strict=True):
+    for axes, unit, share in zip(panels, units, (60, 20) if beside else (20,), strict=True):
+        left, right = axes.get_xlim()
         if is_inside:
-            _mark(axes, _offset(image, x, y), stroke * image.geometry.cell * 3600)
+            _mark(axes, _offset(image, x, y, unit), (left - right) / share)
         if image.beam is not None:
-            _draw_beam(axes, image)
+            _draw_beam(axes, image.beam, unit)
     _set_title(figure, _title(image, rms))
     return figure
 
@@ -165,15 +167,21 @@ def _title(image: Image, rms: float) -> list[str]:
     noise = f"rms {flux_text(rms)}/beam" if math.isfinite(rms) else "rms not known"
     return [" · ".join(filter(None, (
         meta.get("OBJECT", ""), content_text(content.name), f"Stokes {image.stokes}",
-        f"{content.frequency / 1e6:.5g} MHz ({band:.3g} MHz wide)", kind))),
+        f"{content.frequency / 1e6:.5g} MHz ({_digits(band)} MHz wide)", kind))),
         f"{span_text(content)} · exposure {duration_text(content.exposure)} · {noise}"]
 
 
-def _draw(figure: Figure, axes, image: Image, area: tuple[int, int, int, int],
-          reach: tuple[float, float, float]) -> None:
-    """Draw a part of an image; `reach` is how far colours go at most, Jy.
+def _digits(value: float) -> str:
+    """Return a number to three digits, or as a whole number where that has more."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
-    Below and above zero, and to both sides where they are those of either sign.
+
+def _draw(figure: Figure, axes, image: Image, area: tuple[int, int, int, int],
+          reach: tuple[float, float, float]) -> float:
+    """Draw a part of an image and return the unit of its axes, deg.
+
+    `reach` is how far colours go at most, Jy: below and above zero, and to both sides where they
+    are those of either sign.
     """
     x0, x1, y0, y1 = area
     values = image.values[y0:y1, x0:x1]
@@ -185,10 +193,12 @@ def _draw(figure: Figure, axes, image: Image, area: tuple[int, int, int, int],
     else:
         colours, low, high = "inferno", max(-reach[0], lowest), min(reach[1], highest)
     unit, scale = flux_unit(max(-low, high))
-    first, last = _offset(image, x0 - 0.5, y0 - 0.5), _offset(image, x1 - 0.5, y1 - 0.5)
+    angle, angle_name = _angle_unit((x1 - x0) * image.geometry.cell)
+    first, last = (_offset(image, x - 0.5, y - 0.5, angle) for x, y in ((x0, y0), (x1, y1)))
     blocks = _blocks(values)
     drawn = _strongest(values, blocks)
-    end = _offset(image, x0 - 0.5 + blocks * drawn.shape[1], y0 - 0.5 + blocks * drawn.shape[0])
+    end = _offset(image, x0 - 0.5 + blocks * drawn.shape[1],
+                  y0 - 0.5 + blocks * drawn.shape[0], angle)
     shown = axes.imshow(
         drawn / scale, origin="lower", interpolation="nearest",
         extent=(first[0], end[0], first[1], end[1]), aspect="equal",
@@ -199,8 +209,14 @@ def _draw(figure: Figure, axes, image: Image, area: tuple[int, int, int, int],
               (True, True): "both"}[lowest < low, highest > high]
     per = "pixel" if image.kind == "model" else "beam"
     figure.colorbar(shown, ax=axes, label=f"{unit}/{per}", shrink=0.9, extend=beyond)
-    axes.set_xlabel("l to the east of the image's centre (arcsec)")
-    axes.set_ylabel("m to the north (arcsec)")
+    axes.set_xlabel(f"l to the east of the image's centre ({angle_name})")
+    axes.set_ylabel(f"m to the north ({angle_name})")
+    return angle
+
+
+def _angle_unit(width: float) -> tuple[float, str]:
+    """Return the unit (deg) that suits the axes of a panel of some width (deg), and its name."""
+    return next((unit, name) for unit, name in _ANGLES if width >= 10 * unit or name == "mas")
 
 
 def _blocks(values: np.ndarray) -> int:
@@ -223,23 +239,24 @@ def _strongest(values: np.ndarray, side: int) -> np.ndarray:
     return np.where(highest >= -lowest, highest, lowest)
 
 
-def _draw_beam(axes, image: Image) -> None:
-    """Draw the beam on a white patch in the lower left corner of what is shown."""
-    minor, major = 3600 * image.beam.minor, 3600 * image.beam.major
+def _draw_beam(axes, beam: Beam, unit: float) -> None:
+    """Draw the beam on a white patch in the lower left corner, as far as it is not too long."""
+    minor, major = beam.minor / unit, beam.major / unit
     (left, right), low = axes.get_xlim(), axes.get_ylim()[0]
-    side = max(1.4 * major, 0.05 * (left - right))
+    side = min(max(1.4 * major, 0.05 * (left - right)), 0.18 * (left - right))
     edge = 0.015 * (left - right)
     corner = left - edge - side, low + edge
-    axes.add_patch(Rectangle(corner, side, side, facecolor="white", edgecolor="0.4", lw=0.6))
+    patch = axes.add_patch(Rectangle(corner, side, side, facecolor="white", edgecolor="0.4",
+                                     lw=0.6))
     # A position angle is from the north (up) to the east (left).
     axes.add_patch(Ellipse((corner[0] + side / 2, corner[1] + side / 2), minor, major,
-                           angle=-image.beam.position_angle, facecolor="0.3",
-                           edgecolor="black"))
+                           angle=-beam.position_angle, facecolor="0.3",
+                           edgecolor="black")).set_clip_path(patch)
 
 
-def _offset(image: Image, x: float, y: float) -> tuple[float, float]:
-    """Return l and m of a pixel in arcsec."""
-    step = 3600 * image.geometry.cell
+def _offset(image: Image, x: float, y: float, unit: float) -> tuple[float, float]:
+    """Return l and m of a pixel in a unit (deg)."""
+    step = image.geometry.cell / unit
     return (image.geometry.size / 2 - x) * step, (y - image.geometry.size / 2) * step
 
 
