@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+from visds.run_settings import RUN_IMAGES
 
 NUMBERS = ("dynspec.h5", "dynspec.fits", "lightcurve.ecsv", "detections.ecsv", "matches.ecsv")
 """The products that two runs of the same inputs and settings give bit by bit."""
@@ -21,8 +22,13 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def numbers(out: Path) -> dict[str, str]:
-    """Return the hashes of the products that depend on nothing but inputs and settings."""
-    return {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in NUMBERS}
+    """Return the hashes of the products that depend on nothing but inputs and settings.
+
+    Those of `NUMBERS`, and all that a run with images leaves in their folder.
+    """
+    names = [*NUMBERS, *(f"{RUN_IMAGES}/{path.name}"
+                         for path in sorted((out / RUN_IMAGES).glob("[!.]*")))]
+    return {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in names}
 
 
 def blocks(out: Path) -> dict[str, int]:

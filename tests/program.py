@@ -41,20 +41,20 @@ class Finished:
 def run(measurement_set: Path, out: Path, *options: str) -> Finished:
     """Run visds-run in this process, with one plot only."""
     said, errors = io.StringIO(), io.StringIO()
-    arguments = [str(measurement_set), "--out", str(out), "--no-images", "--plots", "I", *options]
+    arguments = [str(measurement_set), "--out", str(out), "--plots", "I", *options]
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(errors):
         code = main(arguments)
     return Finished(code, out, said.getvalue(), errors.getvalue())
 
 
-def cached_runner(folder: Path) -> Callable[..., Finished]:
-    """Return `run` with a memory: it takes a measurement set and options."""
+def cached_runner(folder: Path, *always: str) -> Callable[..., Finished]:
+    """Return `run` with a memory: it takes a measurement set and options, besides those of all."""
     made: dict[tuple, Finished] = {}
 
     def finished(measurement_set: Path, *options: str) -> Finished:
         key = (str(measurement_set), *options)
         if key not in made:
-            made[key] = run(measurement_set, folder / f"run {len(made)}", *options)
+            made[key] = run(measurement_set, folder / f"run {len(made)}", *always, *options)
         return made[key]
 
     return finished

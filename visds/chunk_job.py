@@ -9,6 +9,7 @@ from pathlib import Path
 from visds.core.ahead import ahead
 from visds.core.arrays import stored_key
 from visds.core.errors import FormatError
+from visds.core.log import logger
 from visds.core.provenance import key
 from visds.core.sky import Direction
 from visds.dynspec.block import make_block
@@ -56,46 +57,58 @@ class SubtractedData:
         """Whether a chunk file of these very visibilities is there."""
         return stored_key(self.path(task), VisibilityChunk) == self.key(task)
 
-    def slabs(self, task: ChunkTask) -> Iterator[VisibilityChunk]:
-        """Yield the slabs of a chunk, from its file where that is there."""
+    def slabs(self, task: ChunkTask, begin: int = 0,
+              end: int | None = None) -> Iterator[VisibilityChunk]:
+        """Yield the slabs of a chunk, of its integrations from `begin` to before `end`.
+
+        From its file where that is there, and from where that is damaged on from the measurement
+        set.
+        """
         if self.is_on_file(task):
-            yield from read_slabs(self.path(task), SLAB_BYTES)
-            return
+            try:
+                for slab in read_slabs(self.path(task), SLAB_BYTES, begin, end):
+                    yield slab
+                    begin += len(slab.time)
+                return
+            except FormatError as error:
+                logger.warning("%s: what it holds is read from the measurement set again", error)
         # Slabs may still be worked on when the next chunk is begun: each has memory of its own.
-        with self.read(task, Buffers()) as slabs:
+        with self.read(task, Buffers(), begin=begin, end=end) as slabs:
             yield from slabs
 
     @contextlib.contextmanager
-    def read(self, task: ChunkTask, buffers: Buffers,
-             stages: int = 1) -> Iterator[Iterator[VisibilityChunk]]:
-        """Yield the slabs of a chunk out of the measurement set.
+    def read(self, task: ChunkTask, buffers: Buffers, stages: int = 1, begin: int = 0,
+             end: int | None = None) -> Iterator[Iterator[VisibilityChunk]]:
+        """Yield the slabs of a chunk, of some integrations, out of the measurement set.
 
         `stages` is how many stages of `ahead` work on them (`ChunkReader.slabs`). All that reads
         is closed at the end, also where a slab cannot be used.
         """
         with MeasurementSet(task.source.path) as measurement_set:
             reader = ChunkReader(measurement_set, task, self.columns)
-            slabs = reader.slabs(buffers, stages=stages)
+            slabs = reader.slabs(buffers, stages, begin, end)
             if self.model_file is not None:
                 model = read_model(self.model_file, self.model_key)
-                slabs = subtracted(slabs, reader.uvw, model, self.method)
+                slabs = subtracted(slabs, reader.uvw[begin:end], model, self.method)
             yield slabs
 
 
 @dataclass(frozen=True, eq=False)
 class SubtractedChunk:
-    """Integrations of a chunk that has no file, to be subtracted from once more when read."""
+    """Integrations of a chunk, from `begin` to before `end`, to be read when they are needed."""
 
     data: SubtractedData
     task: ChunkTask
+    begin: int = 0
+    end: int | None = None
 
     def select_times(self, begin: int, end: int) -> "SubtractedChunk":
-        """Return the integrations from `begin` to before `end`."""
-        return SubtractedChunk(self.data, self.task.select_times(begin, end))
+        """Return those of these integrations from `begin` to before `end`."""
+        return SubtractedChunk(self.data, self.task, self.begin + begin, self.begin + end)
 
     def slabs(self) -> Iterator[VisibilityChunk]:
         """Yield the slabs, the sky model subtracted."""
-        return self.data.slabs(self.task)
+        return self.data.slabs(self.task, self.begin, self.end)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,6 @@ from visds.chunk_job import SubtractedData
 from visds.core.sky import LIGHT_SPEED, Direction
 from visds.dynspec.block import cosines_of
 from visds.visibility.chunk import VisibilityChunk
-from visds.visibility.chunk_file import read_slabs
 from visds.visibility.measurement_set import MeasurementSet
 from visds.visibility.plan import ChunkTask
 from visds.visibility.read import SLAB_BYTES, ChunkReader
@@ -78,13 +77,8 @@ def _both(data: SubtractedData, task: ChunkTask, begin: int, end: int,
           ) -> tuple[VisibilityChunk, VisibilityChunk]:
     """Return integrations of a chunk as they are in the measurement set, and what is left."""
     with MeasurementSet(task.source.path) as measurement_set:
-        if data.is_on_file(task):
-            # Of all of the chunk, for the baselines are then those of the file.
-            reader = ChunkReader(measurement_set, task)
-            return (_joined(reader.slabs(start=begin, stop=end)),
-                    _joined(read_slabs(data.path(task), SLAB_BYTES, begin, end)))
-        part = task.select_times(begin, end)
-        return (_joined(ChunkReader(measurement_set, part).slabs()), _joined(data.slabs(part)))
+        whole = _joined(ChunkReader(measurement_set, task).slabs(start=begin, stop=end))
+    return whole, _joined(data.slabs(task, begin, end))
 
 
 def _joined(slabs: Iterable[VisibilityChunk]) -> VisibilityChunk:

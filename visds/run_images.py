@@ -337,8 +337,7 @@ def _imaged(observation: Observation, data: SubtractedData, tasks: Sequence[Chun
             detections: Table) -> ImagedObservation:
     plan = observation.plan
     chunks = tuple(dataclasses.replace(
-        chunk_of_task(task), origin=data.path(task) if data.is_on_file(task)
-        else SubtractedChunk(data, task)) for task in tasks)
+        chunk_of_task(task), origin=SubtractedChunk(data, task)) for task in tasks)
     return ImagedObservation(
         source=observation.measurement_set, chunks=chunks,
         stokes=tuple(name for name in _STOKES if name in plan.stokes),

@@ -7,24 +7,27 @@ import subprocess
 import sys
 
 import pytest
-from launch import RANKS, environment, on_ranks, run, visds_run
+from launch import RANKS, environment, on_ranks, run, started, visds_run
 from products import PRODUCTS, assert_same_sums, contents, numbers, provenance
 
 from visds.commands.run import main
 from visds.core.errors import ExitCode
+from visds.run_settings import RUN_IMAGES
+
+# Quick with its images: short baselines need few pixels.
+SMALL = {"array": "VLA-D", "scans": 2, "noise": "20mJy", "calibrator": True}
 
 
 @pytest.fixture(scope="module")
 def observation(simulated):
-    return simulated(scans=2, noise="20mJy", calibrator=True)
+    return simulated(**SMALL)
 
 
 @pytest.fixture(scope="module")
 def out(observation, tmp_path_factory):
     """Return the folder of a run with some options."""
     out = tmp_path_factory.mktemp("a run") / "out"
-    assert main([str(observation.measurement_set), "-o", str(out),
-                 "--no-images", "--plots", "lightcurve",
+    assert main([str(observation.measurement_set), "-o", str(out), "--plots", "lightcurve",
                  "--time-bin", "20s", "--stokes", "IV", "--catalogue",
                  f"stars={observation.catalogue}"]) == 0
     return out
@@ -43,6 +46,9 @@ def test_the_help_names_the_exit_codes_that_exist(capsys):
 def test_every_product_is_there(out):
     assert all((out / name).stat().st_size for name in PRODUCTS)
     assert [path.name for path in (out / "plots").iterdir()] == ["lightcurve.png"]
+    images = {f"field_{stokes}.{kind}" for stokes in "IV" for kind in ("fits", "png")}
+    assert {path.name for path in (out / RUN_IMAGES).iterdir() if path.stat().st_size} == {
+        *images, "images.ecsv", "lightcurve.png"}
 
 
 def test_the_settings_beside_the_products_make_them_again(observation, out, tmp_path):
@@ -60,10 +66,10 @@ def test_the_command_line_wins_over_a_settings_file(observation, out, tmp_path):
 
 
 def test_products_go_beside_the_measurement_set_unless_told(simulated, tmp_path, monkeypatch):
-    star = simulated(scans=2, noise="20mJy", calibrator=True, copy_to=tmp_path / "data")
+    star = simulated(**SMALL, copy_to=tmp_path / "data")
     monkeypatch.chdir(tmp_path)
     relative = os.path.relpath(star.measurement_set)
-    assert main([relative + "/", "--no-images", "--plots", "lightcurve"]) == 0
+    assert main([relative + "/", "--plots", "lightcurve"]) == 0
     assert (tmp_path / "data" / "obs.visds" / "report.html").exists()
 
 
@@ -95,8 +101,7 @@ def test_what_is_made_beyond_what_was_asked_for_is_said(observation, capsys, ask
 
 
 def test_without_a_catalogue_the_log_and_the_report_say_that_none_was_given(observation, tmp_path):
-    assert main([str(observation.measurement_set), "-o", str(tmp_path),
-                 "--no-images", "--plots", "I",
+    assert main([str(observation.measurement_set), "-o", str(tmp_path), "--plots", "I",
                  "--mark-time", "2001-01-01T00:00"]) == 0
     log = (tmp_path / "log.txt").read_text()
     assert re.search(r"\d+ detections, no catalogue given to match with$", log, re.MULTILINE)
@@ -167,8 +172,7 @@ def test_a_target_beyond_half_the_primary_beam_is_told_in_units_that_show_it(obs
 def test_a_target_of_a_catalogue_is_where_the_star_is_and_the_log_says_how(observation, tmp_path,
                                                                            capsys):
     """The simulated star is 4.2 arcsec from its place in the catalogue, of epoch 2016."""
-    assert main([str(observation.measurement_set), "-o", str(tmp_path),
-                 "--no-images", "--plots", "lightcurve",
+    assert main([str(observation.measurement_set), "-o", str(tmp_path), "--plots", "lightcurve",
                  "--catalogue", str(observation.catalogue), "--target", "simulatedstar"]) == 0
     line = next(line for line in (tmp_path / "log.txt").read_text().splitlines()
                 if "target at" in line)
@@ -183,8 +187,7 @@ def test_a_target_of_a_catalogue_is_where_the_star_is_and_the_log_says_how(obser
 
 
 def test_pdf_alone_still_makes_a_report(observation, tmp_path):
-    assert main([str(observation.measurement_set), "-o", str(tmp_path),
-                 "--no-images", "--plots", "lightcurve",
+    assert main([str(observation.measurement_set), "-o", str(tmp_path), "--plots", "lightcurve",
                  "--picture-format", "pdf"]) == 0
     assert [path.name for path in (tmp_path / "plots").iterdir()] == ["lightcurve.pdf"]
     assert (tmp_path / "report.html").exists()
@@ -248,7 +251,7 @@ def written_by_another_process(measurement_set):
 
 
 def test_the_check_sees_that_another_process_writes_the_measurement_set(simulated, tmp_path):
-    star = simulated(scans=2, noise="20mJy", calibrator=True, copy_to=tmp_path / "data")
+    star = simulated(**SMALL, copy_to=tmp_path / "data")
     with written_by_another_process(star.measurement_set):
         code, lines = check(star.measurement_set, tmp_path / "out")
     assert code == 2
@@ -257,18 +260,22 @@ def test_the_check_sees_that_another_process_writes_the_measurement_set(simulate
 
 def test_a_measurement_set_that_is_being_written_is_read_without_waiting(simulated, tmp_path):
     """The lock of a writer would block casacore's default for ever."""
-    star = simulated(scans=2, noise="20mJy", calibrator=True, copy_to=tmp_path / "data")
-    by_default = ("from casacore import tables\n"
+    star = simulated(**SMALL, copy_to=tmp_path / "data")
+    by_default = ("from casacore import tables\nprint('begins', flush=True)\n"
                   f"tables.table({str(star.measurement_set)!r}, ack=False).getcell('DATA', 0)\n")
-    command = visds_run(star.measurement_set, "-o", tmp_path / "out",
-                        "--no-images", "--plots", "lightcurve")
+    command = [str(star.measurement_set), "--plots", "lightcurve", "-o"]
     with written_by_another_process(star.measurement_set):
-        with pytest.raises(subprocess.TimeoutExpired):
-            subprocess.run([sys.executable, "-c", by_default], timeout=5, capture_output=True)
-        result = run(command, timeout=60)
+        with started([sys.executable, "-c", by_default], stdout=subprocess.PIPE,
+                     text=True) as blocked, blocked.stdout:
+            assert blocked.stdout.readline() == "begins\n"
+            with pytest.raises(subprocess.TimeoutExpired):
+                blocked.wait(timeout=1)
+        result = run(visds_run(*command, tmp_path / "out"), timeout=60)
     assert result.returncode == 0, result.stderr
-    assert run([*command, "--fresh", "-o", tmp_path / "later"], timeout=60).returncode == 0
+    assert main([*command, str(tmp_path / "later")]) == 0
     assert_same_sums(tmp_path / "out", tmp_path / "later", tolerance=0)
+    image = f"{RUN_IMAGES}/field_I.fits"
+    assert numbers(tmp_path / "out")[image] == numbers(tmp_path / "later")[image]
 
 
 @pytest.mark.mpi

@@ -46,6 +46,7 @@ def test_only_rank_0_talks_to_the_user(monkeypatch, capsys, rank_name):
         raise OutputError("cannot write x")
 
     assert is_coordinator()
+    monkeypatch.setattr("visds.core.program._FOR_THE_COORDINATOR", 0.01)
     monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "4")
     for rank, said in (("0", "p: error: cannot write x\n"), ("3", "")):
         monkeypatch.setenv(rank_name, rank)

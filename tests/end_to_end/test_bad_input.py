@@ -10,28 +10,31 @@ from casacore import tables
 from products import blocks, left_looking_finished, numbers, provenance, temporary
 
 from visds.commands.run import main
+from visds.run_settings import RUN_IMAGES
+
+# Quick with its images: short baselines need few pixels.
+SMALL = {"array": "VLA-D", "scans": 2, "channels": 16, "noise": "20mJy", "calibrator": True}
 
 
 @pytest.fixture(scope="module")
 def observation(simulated):
-    return simulated(scans=2, channels=16, noise="20mJy", calibrator=True)
+    return simulated(**SMALL)
 
 
 @pytest.fixture
 def changed(simulated, tmp_path):
     """Return a measurement set to spoil."""
-    return simulated(scans=2, channels=16, noise="20mJy", calibrator=True,
-                     copy_to=tmp_path / "copy of it").measurement_set
+    return simulated(**SMALL, copy_to=tmp_path / "copy of it").measurement_set
 
 
 @pytest.fixture
 def visds(tmp_path, capsys):
     """Return a function that runs visds-run to `tmp_path`/out: its code, and its one error line."""
     def run(measurement_set, *options, out=tmp_path / "out", chunk_size="50kB"):
-        code = main([str(measurement_set), "-o", str(out), "--no-images", "--plots", "lightcurve",
-                     "--chunk-size", chunk_size, *map(str, options)])
+        code = main([str(measurement_set), "-o", str(out), "--snapshots", "2", "--plots",
+                     "lightcurve", "--chunk-size", chunk_size, *map(str, options)])
         lines = [line for line in capsys.readouterr().err.splitlines()
-                 if not line.startswith(("chunks ", "plots "))]
+                 if not line.startswith(("chunks ", "snapshots ", "images of ", "plots "))]
         assert len(lines) <= 1, "more than one line"
         return code, "".join(lines)
 
@@ -163,7 +166,7 @@ def test_a_range_of_baselines_that_leaves_none_is_named(visds, observation):
     (("--flux-range", "I=1mJy", "I=5mJy", "V=5mJy", "V=1mJy"),
      "--flux-range needs a lower and an upper end for V, in"),
     (("--stokes", "IQ", "--curves", "V"), "--curves: 'V' needs V"),
-    (("--stokes", "IQ", "--no-images", "--plots", "V"), "--plots: 'V' needs V")])
+    (("--stokes", "IQ", "--plots", "V"), "--plots: 'V' needs V")])
 def test_pictures_that_cannot_be_drawn_are_refused_before_the_long_part(
         visds, observation, tmp_path, options, said):
     check_refused(visds(observation.measurement_set, *options), tmp_path, said)
@@ -206,12 +209,21 @@ def test_no_product_is_written_into_a_measurement_set(visds, changed):
     assert sorted(changed.rglob("*")) == before
 
 
-@pytest.mark.parametrize("name", ["log.txt", "dynspec.h5", "settings.toml"])
+@pytest.mark.parametrize("name", ["log.txt", "dynspec.h5", "settings.toml",
+                                  f"{RUN_IMAGES}/field_I.fits"])
 def test_a_folder_in_the_place_of_a_product_is_named(visds, observation, tmp_path, name):
     (tmp_path / "out" / name).mkdir(parents=True)
     code, line = visds(observation.measurement_set)
     assert code == 2
     assert line.startswith(f"visds-run: error: cannot write {tmp_path / 'out' / name}: ")
+
+
+def test_a_file_in_the_place_of_the_folder_of_images_is_named(visds, observation, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / RUN_IMAGES).write_text("the user's own")
+    code, line = visds(observation.measurement_set)
+    assert (code, f"cannot write {tmp_path / 'out' / RUN_IMAGES}: " in line) == (2, True)
+    assert (tmp_path / "out" / RUN_IMAGES).read_text() == "the user's own"
 
 
 def test_a_folder_in_the_place_of_a_chunk_ends_the_run(visds, observation, tmp_path):
@@ -222,9 +234,11 @@ def test_a_folder_in_the_place_of_a_chunk_ends_the_run(visds, observation, tmp_p
     assert temporary(tmp_path / "out") == []
 
 
-@pytest.mark.parametrize("kilobytes", [0.1, 20, 60, 100])
+@pytest.mark.parametrize(("kilobytes", "place"), [
+    (0.1, "chunks"), (20, "chunks"), (60, "dynspec.h5"), (100, "dynspec.h5"),
+    (200, f"{RUN_IMAGES}/field_I.fits"), (339, f"{RUN_IMAGES}/field_I.fits")])
 def test_a_limit_on_the_size_of_files_ends_the_run_cleanly(visds, observation, tmp_path,
-                                                           kilobytes):
+                                                           kilobytes, place):
     """Not in a segmentation fault of HDF5; the chunks made before stay and are used again."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(kilobytes * 1000), limits[1]))
@@ -233,21 +247,26 @@ def test_a_limit_on_the_size_of_files_ends_the_run_cleanly(visds, observation, t
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert (code, "File too large" in line) == (2, True), line
-    assert left_looking_finished(tmp_path / "out") == []
+    assert f"cannot write {tmp_path / 'out' / place}" in line
+    assert set(left_looking_finished(tmp_path / "out")) <= SPECTRA
     assert temporary(tmp_path / "out") == []
     assert visds(observation.measurement_set)[0] == 0
 
 
+SPECTRA = {"dynspec.h5", "dynspec.fits"}
+"""The products that are there before images are made."""
+
+
 @pytest.fixture
 def small_disk(tmp_path):
-    """Return a function that makes a disk of some kB in a folder."""
+    """Return a function that makes a disk of some bytes in a folder."""
     if os.getuid() != 0:
         pytest.skip("only root can make a small disk")
     folder = tmp_path / "disk"
     folder.mkdir()
 
     def make(size):
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", folder],
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder],
                               capture_output=True, text=True, check=False)
         if done.returncode != 0:
             pytest.skip(f"cannot mount a small disk: {done.stderr.strip()}")
@@ -257,11 +276,35 @@ def small_disk(tmp_path):
     subprocess.run(["umount", folder], capture_output=True, check=False)
 
 
-@pytest.mark.parametrize("size", [4, 24, 160, 200, 640])
-def test_a_full_disk_is_said_in_one_line_wherever_it_strikes(visds, observation, small_disk, size):
-    out = small_disk(size) / "out"
+@pytest.fixture(scope="module")
+def taken(observation, tmp_path_factory):
+    """Return the bytes on a disk that chunks, spectra and images of a finished run take."""
+    out = tmp_path_factory.mktemp("finished") / "out"
+    assert main([str(observation.measurement_set), "-o", str(out), "--snapshots", "2", "--plots",
+                 "lightcurve", "--chunk-size", "50kB"]) == 0
+
+    def pages(paths):
+        return sum(-(-path.stat().st_size // 4096) * 4096 for path in paths)
+
+    return {"chunks": pages((out / "chunks").iterdir()),
+            "dynspec": pages(out / name for name in (*SPECTRA, "settings.toml", "log.txt")),
+            RUN_IMAGES: pages((out / RUN_IMAGES).iterdir())}
+
+
+@pytest.mark.parametrize(("part", "place"), [
+    (0.01, "chunks"), (0.05, "chunks"), (0.5, "chunks"), (0.8, "chunks"), (0.5, "dynspec"),
+    (0.1, RUN_IMAGES), (0.4, RUN_IMAGES), (0.9, RUN_IMAGES), (1.0, "")])
+def test_a_full_disk_is_said_in_one_line_wherever_it_strikes(visds, observation, small_disk, taken,
+                                                             part, place):
+    size = 4096
+    for name, taken_by_it in taken.items():
+        size += taken_by_it * (part if name == place else 1)
+        if name == place:
+            break
+    out = small_disk(int(size)) / "out"
     code, line = visds(observation.measurement_set, out=out)
     assert code == 2
+    assert f"cannot write {out}/{place}" in line
     assert line.endswith("no space left on the disk")
     assert "report.html" not in left_looking_finished(out)
     assert "provenance.json" not in left_looking_finished(out)
@@ -270,7 +313,7 @@ def test_a_full_disk_is_said_in_one_line_wherever_it_strikes(visds, observation,
 
 def test_a_chunk_whose_data_are_lost_fails_alone(visds, simulated, tmp_path):
     """Exit code 3; the products are made without it, the report names it."""
-    options = {"antennas": 20, "channels": 64, "scans": 2, "noise": "20mJy"}
+    options = {"array": "VLA-D", "antennas": 10, "channels": 64, "scans": 2, "noise": "20mJy"}
     good = simulated(**options).measurement_set
     changed = simulated(**options, copy_to=tmp_path / "copy").measurement_set
     with tables.table(str(changed), ack=False) as table:
@@ -278,7 +321,7 @@ def test_a_chunk_whose_data_are_lost_fails_alone(visds, simulated, tmp_path):
     path, = (path for path in changed.glob(f"table.f{manager}*") if path.stat().st_size > 100_000)
     intact = path.read_bytes()
     os.truncate(path, int(len(intact) * 0.7))
-    code, line = visds(changed, chunk_size="1.6MB")
+    code, line = visds(changed, chunk_size="380kB")
     assert code == 3, line
     made = provenance(tmp_path / "out")
     assert made["failed_chunks"]
@@ -290,10 +333,11 @@ def test_a_chunk_whose_data_are_lost_fails_alone(visds, simulated, tmp_path):
     assert "Traceback" in log
     assert 0 < len(blocks(tmp_path / "out")) == 8 - len(made["failed_chunks"])
     path.write_bytes(intact)
-    assert visds(changed, chunk_size="1.6MB")[0] == 0
-    assert visds(good, out=tmp_path / "good", chunk_size="1.6MB")[0] == 0
-    assert (numbers(tmp_path / "out")["lightcurve.ecsv"]
-            == numbers(tmp_path / "good")["lightcurve.ecsv"])
+    assert visds(changed, chunk_size="380kB")[0] == 0
+    assert visds(good, out=tmp_path / "good", chunk_size="380kB")[0] == 0
+    mended, never_lost = numbers(tmp_path / "out"), numbers(tmp_path / "good")
+    for name in ("lightcurve.ecsv", f"{RUN_IMAGES}/field_I.fits"):
+        assert mended[name] == never_lost[name]
 
 
 def test_if_every_chunk_fails_there_are_no_products(visds, changed, tmp_path):

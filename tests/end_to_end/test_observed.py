@@ -7,16 +7,20 @@ import pytest
 import reference
 from astropy import units
 from astropy.coordinates import EarthLocation, SkyCoord
+from astropy.table import Table
 from astropy.time import Time
 from casacore import tables
 from products import PRODUCTS, assert_same_sums, contents
-from program import cached_runner
+from program import cached_runner, run
 from rooms import plan, writable
 
 from visds.core.flags import Flag
 from visds.dynspec.variability import statistics
+from visds.run_settings import RUN_IMAGES
 from visds.visibility.simulation.sky_geometry import bundled_earth_orientation
 
+SPECTRA = ("--no-images",)
+"""What is looked at here; those that make images too say so."""
 VELA = ("--handedness", "swap=yes", "--uv-min", "500m")
 
 
@@ -26,7 +30,7 @@ def program(observed, tmp_path_factory):
 
     Every run is held to leave the measurement set as it was, byte by byte, locks included.
     """
-    runner = cached_runner(tmp_path_factory.mktemp("out"))
+    runner = cached_runner(tmp_path_factory.mktemp("out"), *SPECTRA)
 
     def finished(name, *options):
         path = observed(name)
@@ -45,6 +49,18 @@ def check(finished, path, time_groups=None, channel_groups=None, **selection):
     reference.assert_same(finished.spectrum, samples,
                           time_groups or [[time] for time in samples.times],
                           channel_groups or [[k] for k in channels])
+
+
+@pytest.mark.parametrize("name", ["vla_3C273_1989", "wsrt_3C343"])
+def test_the_image_of_the_field_has_at_the_target_what_the_spectrum_has(observed, tmp_path, name):
+    finished = run(observed(name), tmp_path / "out", "--snapshots", "4")
+    assert finished.code == 0
+    images = Table.read(finished.out / RUN_IMAGES / "images.ecsv")
+    row, = images[(images["name"] == "field") & (images["stokes"] == "I")]
+    spectrum = finished.spectrum
+    place = spectrum.index("I")
+    mean = (spectrum.sum_wv[..., place].real.sum() / spectrum.sum_w[..., place].sum())
+    assert row["target_flux_density"] == pytest.approx(mean, rel=1e-3)
 
 
 def lines(text):
@@ -337,7 +353,7 @@ def test_a_nan_of_the_lwa_is_a_flag(observed, tmp_path):
         data = main.getcell("DATA", row)
         data[1, 0] = np.nan + 0j
         main.putcell("DATA", row, data)
-    finished = cached_runner(tmp_path)(path, "--parallactic", "no")
+    finished = run(path, tmp_path / "out", "--parallactic", "no")
     made = finished.spectrum
     assert made.count[0, :, 0].tolist() == made.count[0, :, 1].tolist() == [6, 5, 6, 6]
     assert made.count[0, :, 2].tolist() == [6] * 4

@@ -20,16 +20,16 @@ NOBODY = 65534
 
 @pytest.fixture(scope="module")
 def observation(simulated):
-    """One scan of 28 integrations: divisible into 1, 2 and 7 chunks."""
-    return simulated(antennas=10, scan_length="280s", channels=16, noise="20mJy", sources=5,
-                     flares=True, weight_spectrum=True, channel_ratio=2)
+    """One scan of 28 integrations: divisible into 1, 2 and 7 chunks; images of few pixels."""
+    return simulated(array="VLA-D", antennas=10, scan_length="280s", channels=16, noise="20mJy",
+                     sources=5, flares=True, weight_spectrum=True, channel_ratio=2)
 
 
 def options(observation, out, chunks=1):
     bytes_in_all = 45 * 28 * (4 * 16 * (9 + 4) + 24)
-    return [str(observation.measurement_set), "-o", str(out), "--plots", "lightcurve", "--model",
-            str(observation.components), "--target", "01:39:02 -17:57:20", "--chunk-size",
-            str(bytes_in_all // chunks)]
+    return [str(observation.measurement_set), "-o", str(out), "--snapshots", "4", "--plots",
+            "lightcurve", "--model", str(observation.components), "--target",
+            "01:39:02 -17:57:20", "--chunk-size", str(bytes_in_all // chunks)]
 
 
 @pytest.fixture(scope="module")
@@ -70,11 +70,8 @@ def test_any_number_of_ranks_makes_the_same_products_bit_by_bit(observation, tmp
     result = run(on_ranks(RANKS, visds_run(*options(observation, tmp_path / "many", 7))))
     assert result.returncode == 0, result.stderr
     assert provenance(tmp_path / "many")["ranks"] == RANKS
+    assert f"{RUN_IMAGES}/field_I.fits" in numbers(tmp_path / "one")
     assert numbers(tmp_path / "many") == numbers(tmp_path / "one")
-    images = [{path.name: path.read_bytes() for path in (tmp_path / name / RUN_IMAGES).iterdir()}
-              for name in ("one", "many")]
-    assert "field_I.fits" in images[0]
-    assert images[0] == images[1]
     assert contents(observation.measurement_set) == before
 
 

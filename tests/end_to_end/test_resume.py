@@ -23,21 +23,26 @@ from products import (
 from visds import chunk_job
 from visds.commands.run import main
 from visds.core.arrays import stored_key
+from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+from visds.run_settings import RUN_IMAGES
 from visds.visibility.chunk import VisibilityChunk
 
 CHUNKS = 6
 """Chunks of the small observation: two scans of three."""
+# Quick with all its images: short baselines need few pixels, and one burst is one detection.
+SMALL = {"array": "VLA-D", "scans": 2, "channels": 16, "noise": "20mJy", "sources": 3,
+         "flares": True, "flare": ["time=60s,duration=30s,I=300mJy,V=70%"]}
+OPTIONS = ("--chunk-size", "50kB", "--stokes", "I", "--snapshots", "2", "--plots", "lightcurve")
 
 
 @pytest.fixture(scope="module")
 def observation(simulated):
-    return simulated(scans=2, channels=16, noise="20mJy", sources=3, flares=True)
+    return simulated(**SMALL)
 
 
 def visds(observation, out, *options):
     """Run visds-run in this process on the small observation; return its exit code."""
-    return main([str(observation.measurement_set), "-o", str(out), "--chunk-size", "50kB",
-                 "--no-images", "--plots", "lightcurve", *map(str, options)])
+    return main([str(observation.measurement_set), "-o", str(out), *OPTIONS, *map(str, options)])
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +51,9 @@ def finished(observation, tmp_path_factory):
     out = tmp_path_factory.mktemp("a finished run") / "out"
     assert visds(observation, out) == 0
     assert len(blocks(out)) == CHUNKS
+    made = {path.name for path in (out / RUN_IMAGES).iterdir()}
+    assert {"field_I.fits", "field_I.png", "detection001_difference_I.fits", "images.ecsv",
+            "lightcurve.png"} < made
     return out
 
 
@@ -80,33 +88,59 @@ def test_fresh_makes_every_chunk_again(observation, finished, again):
     assert numbers(again) == numbers(finished)
 
 
-@pytest.mark.parametrize("damage", ["cut off", "one bit turned", "header turned", "text turned",
-                                    "emptied", "another file"])
-@pytest.mark.parametrize("kind", ["block", "visibility"])
-def test_a_damaged_chunk_file_is_made_again(observation, finished, again, kind, damage):
-    path = sorted((again / "chunks").glob(f"*.{kind}.h5"))[2]
+def damage(path, how):
+    """Spoil a chunk file."""
     data = bytearray(path.read_bytes())
-    if damage == "cut off":
+    if how == "cut off":
         del data[len(data) // 2:]
-    elif damage == "one bit turned":
+    elif how == "one bit turned":
         data[_place_of_data(path)] ^= 0x10
-    elif damage == "header turned":
+    elif how == "header turned":
         data[data.index(b"OHDR") + 10] ^= 0x10
-    elif damage == "text turned":
+    elif how == "text turned":
         data[data.index(b'["RR"') + 2] ^= 0x10
-    elif damage == "emptied":
+    elif how == "emptied":
         data.clear()
     else:
         data[:] = b"not HDF5 at all\n" * 100
     path.write_bytes(data)
-    if kind == "visibility":
-        path.with_name(path.name.replace("visibility", "block")).unlink()
+
+
+DAMAGES = ("cut off", "one bit turned", "header turned", "text turned", "emptied", "another file")
+
+
+@pytest.mark.parametrize("kind", ["block", "visibility"])
+def test_a_damaged_chunk_file_is_made_again(observation, finished, again, kind):
+    """One of the chunks in each way."""
+    paths = sorted((again / "chunks").glob(f"*.{kind}.h5"))
+    for path, how in zip(paths, DAMAGES, strict=True):
+        damage(path, how)
+        if kind == "visibility":
+            path.with_name(path.name.replace("visibility", "block")).unlink()
+    assert visds(observation, again) == 0
+    assert reused(again) == f"{CHUNKS} chunks, 0 of them from an earlier run"
+    # Blocks of the chunk files, chunk files of the measurement set.
+    assert ("averaged again" in (again / "log.txt").read_text()) == (kind == "block")
+    assert numbers(again) == numbers(finished)
+    for path in paths:
+        kept = VisibilityChunk if kind == "visibility" else DynamicSpectrum
+        assert stored_key(path, kept) == stored_key(finished / "chunks" / path.name, kept)
+
+
+def test_images_are_not_made_of_damaged_chunk_files(observation, finished, again):
+    """Nor does a block that is whole hide them."""
+    for path, how in zip(sorted((again / "chunks").glob("*.visibility.h5")), DAMAGES, strict=True):
+        damage(path, how)
+    assert visds(observation, again) == 0
+    assert numbers(again) == numbers(finished)
+
+
+def test_one_damaged_chunk_file_costs_no_other_chunk(observation, finished, again):
+    damage(sorted((again / "chunks").glob("*.block.h5"))[2], "one bit turned")
     assert visds(observation, again) == 0
     assert reused(again) == f"{CHUNKS} chunks, {CHUNKS - 1} of them from an earlier run"
+    assert "1 chunk averaged again from chunk files" in (again / "log.txt").read_text()
     assert numbers(again) == numbers(finished)
-    if kind == "visibility":
-        intact = finished / "chunks" / path.name
-        assert stored_key(path, VisibilityChunk) == stored_key(intact, VisibilityChunk)
 
 
 def _place_of_data(path) -> int:
@@ -121,6 +155,7 @@ def _place_of_data(path) -> int:
 def test_what_a_killed_writer_left_is_cleared_away(observation, again):
     (again / "chunks" / ".target.visibility.abc.part.h5").write_bytes(b"half")
     (again / "plots" / ".lightcurve.abc.part.png").write_bytes(b"half")
+    (again / RUN_IMAGES / ".field_I.abc.part.fits").write_bytes(b"half")
     (again / ".report.abc.part.html").write_bytes(b"half")
     assert visds(observation, again) == 0
     assert temporary(again) == []
@@ -128,7 +163,7 @@ def test_what_a_killed_writer_left_is_cleared_away(observation, again):
 
 def test_another_target_is_averaged_from_the_chunk_files_alone(observation, finished, again,
                                                                tmp_path, monkeypatch):
-    options = ("--target", "01:39:02.0 -17:57:10")
+    options = ("--target", "01:39:02.0 -17:58:10")
     assert visds(observation, tmp_path / "new", *options) == 0
     options += ("--replace",)
     monkeypatch.setattr(chunk_job, "ChunkReader", lambda *_: pytest.fail("reads visibilities"))
@@ -140,14 +175,14 @@ def test_another_target_is_averaged_from_the_chunk_files_alone(observation, fini
 def test_products_of_another_target_are_not_replaced_without_a_word(observation, finished, again,
                                                                     capsys):
     before, chunks = numbers(again), blocks(again)
-    assert visds(observation, again, "--target", "01:39:02.0 -17:57:10") == 2
+    assert visds(observation, again, "--target", "01:39:02.0 -17:58:10") == 2
     said = capsys.readouterr().err.splitlines()[-1]
-    # 0.4 s of right ascension and 8 arcsec.
+    # 0.4 s of right ascension and 68 arcsec.
     for part in ("holds the products of another target, target at 01:39:01.600 -17:57:02.000, "
-                 "9.83 arcsec from 01:39:02.000 -17:57:10.000", "another -o", "--replace"):
+                 "68.2 arcsec from 01:39:02.000 -17:58:10.000", "another -o", "--replace"):
         assert part in said
     assert (numbers(again), blocks(again)) == (before, chunks)
-    assert visds(observation, again, "--target", "01:39:02.0 -17:57:10", "--check") == 2
+    assert visds(observation, again, "--target", "01:39:02.0 -17:58:10", "--check") == 2
     assert "BAD output folder: " in capsys.readouterr().out
 
 
@@ -185,8 +220,7 @@ def test_products_of_other_data_of_the_same_name_are_replaced_by_a_fresh_start_o
 
 def test_another_epoch_of_a_measurement_set_of_the_same_name_is_other_data(
         simulated, observation, again, capsys):
-    later = simulated(scans=2, channels=16, noise="20mJy", sources=3, flares=True,
-                      start="2024-06-02T16:00:00")
+    later = simulated(**SMALL, start="2024-06-02T16:00:00")
     assert later.measurement_set.name == observation.measurement_set.name
     assert visds(later, again) == 2
     assert "holds the products of other data called" in capsys.readouterr().err
@@ -209,7 +243,7 @@ def test_settings_that_differ_from_the_last_run_are_said_in_one_line(observation
                  "--colour-limit", "5mJy", "V=1mJy") == 0
     line, = [line for line in (again / "log.txt").read_text().splitlines()
              if "settings that differ" in line]
-    assert line.endswith(f"from those of the last run in {again}: stokes default -> IV, time_bin "
+    assert line.endswith(f"from those of the last run in {again}: stokes I -> IV, time_bin "
                          "default -> 2, colour_limit default -> 5mJy V=1mJy")
 
 
@@ -237,12 +271,11 @@ def test_streaming_keeps_no_visibilities_and_gives_the_same_numbers(observation,
 
 def test_a_measurement_set_moved_elsewhere_is_the_same_and_one_written_to_is_not(
         simulated, tmp_path):
-    observation = simulated(scans=2, channels=16, noise="20mJy", sources=3, flares=True,
-                            copy_to=tmp_path / "here")
+    observation = simulated(**SMALL, copy_to=tmp_path / "here")
     out = tmp_path / "out"
     assert visds(observation, out) == 0
     moved = (tmp_path / "here").rename(tmp_path / "there") / observation.measurement_set.name
-    options = ["-o", str(out), "--chunk-size", "50kB", "--no-images", "--plots", "lightcurve"]
+    options = ["-o", str(out), *OPTIONS]
     assert main([str(moved), *options]) == 0
     assert reused(out) == f"{CHUNKS} chunks, {CHUNKS} of them from an earlier run"
     os.utime(moved / "table.f1")
@@ -297,36 +330,45 @@ def test_two_runs_do_not_write_the_same_folder_at_once(observation, finished, ag
 
 # --- On real ranks -------------------------------------------------------------------------------
 
+LONG_OPTIONS = ("--chunk-size", "500kB", "--plots", "lightcurve")
+
+
 @pytest.fixture(scope="module")
 def long_observation(simulated):
     """Return an observation of many chunks that take long enough to be interrupted."""
-    return simulated(antennas=20, scans=2, scan_length="4min", channels=64, noise="20mJy",
-                     sources=40)
+    return simulated(array="VLA-D", antennas=20, scans=2, scan_length="4min", channels=64,
+                     noise="20mJy", sources=40, flares=True, flare=SMALL["flare"])
 
 
 @pytest.fixture
 def command(long_observation, tmp_path):
     out = tmp_path / "out"
-    return out, visds_run(
-        long_observation.measurement_set, "-o", out, "--chunk-size", "500kB",
-        "--no-images", "--plots", "lightcurve", "--model", long_observation.components)
+    return out, visds_run(long_observation.measurement_set, "-o", out, *LONG_OPTIONS,
+                          "--model", long_observation.components)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(long_observation, tmp_path_factory):
     out = tmp_path_factory.mktemp("undisturbed") / "out"
-    assert main([str(long_observation.measurement_set), "-o", str(out), "--chunk-size", "500kB",
-                 "--no-images", "--plots", "lightcurve", "--model",
-                 str(long_observation.components)]) == 0
+    assert main([str(long_observation.measurement_set), "-o", str(out), *LONG_OPTIONS,
+                 "--model", str(long_observation.components)]) == 0
     return out
 
 
-def interrupt(command, out, action):
-    """Start a run on the ranks and do something to it in mid-run; return its exit code."""
+def chunks_are_made(out):
+    return len(blocks(out)) >= 4
+
+
+def images_are_made(out):
+    return (out / RUN_IMAGES).is_dir()
+
+
+def interrupt(command, out, moment, action):
+    """Start a run on the ranks and do something to it at some moment; return its exit code."""
     full = on_ranks(RANKS, command)
     with started(full) as process:
         limit = time.monotonic() + 60
-        while len(blocks(out)) < 4:
+        while not moment(out):
             assert process.poll() is None, "the run ended before it could be interrupted"
             assert time.monotonic() < limit, "the run does not begin"
             time.sleep(0.002)
@@ -341,11 +383,27 @@ def kill_a_worker(process):
     os.kill(victim, signal.SIGKILL)
 
 
+def warn(process):
+    process.send_signal(signal.SIGUSR1)
+
+
 @pytest.mark.mpi
 @pytest.mark.skipif(RANKS != 4, reason="one number of ranks is enough: 4")
 def test_after_a_worker_was_killed_only_the_unfinished_chunks_are_made(command, undisturbed):
     out, command = command
-    assert interrupt(command, out, kill_a_worker) not in (0, 2, 3, 75)
+    assert interrupt(command, out, chunks_are_made, kill_a_worker) not in (0, 2, 3, 75)
+    assert left_looking_finished(out) == []
+    assert 4 <= len(blocks(out)) < len(blocks(undisturbed))
+    check_going_on(command, out, undisturbed)
+
+
+@pytest.mark.mpi
+@pytest.mark.skipif(RANKS != 4, reason="one number of ranks is enough: 4")
+def test_after_a_worker_was_killed_among_the_images_only_they_are_made(command, undisturbed):
+    out, command = command
+    assert interrupt(command, out, images_are_made, kill_a_worker) not in (0, 2, 3, 75)
+    assert set(left_looking_finished(out)) <= {"dynspec.h5", "dynspec.fits"}
+    assert len(blocks(out)) == len(blocks(undisturbed))
     check_going_on(command, out, undisturbed)
 
 
@@ -353,20 +411,31 @@ def test_after_a_worker_was_killed_only_the_unfinished_chunks_are_made(command, 
 @pytest.mark.skipif(RANKS != 2, reason="one number of ranks is enough: 2")
 def test_a_warned_run_ends_its_chunks_and_asks_to_be_run_again(command, undisturbed):
     out, command = command
-    assert interrupt(command, out, lambda process: process.send_signal(signal.SIGUSR1)) == 75
+    assert interrupt(command, out, chunks_are_made, warn) == 75
     assert temporary(out) == []
+    assert left_looking_finished(out) == []
+    assert 4 <= len(blocks(out)) < len(blocks(undisturbed))
     check_going_on(command, out, undisturbed)
+
+
+@pytest.mark.mpi
+@pytest.mark.skipif(RANKS != 2, reason="one number of ranks is enough: 2")
+def test_a_run_that_is_warned_among_the_images_makes_its_products(command, undisturbed):
+    """No chunk is left to be made."""
+    out, command = command
+    assert interrupt(command, out, images_are_made, warn) == 0
+    assert temporary(out) == []
+    assert numbers(out) == numbers(undisturbed)
 
 
 def check_going_on(command, out, undisturbed):
     """Check that the same command makes the rest, and in all what an undisturbed run makes."""
-    assert left_looking_finished(out) == []
     done = blocks(out)
-    assert 4 <= len(done) < len(blocks(undisturbed))
     result = run(on_ranks(RANKS, command))
     assert result.returncode == 0, result.stderr
     assert {name: blocks(out)[name] for name in done} == done
     assert f" {len(done)} of them from an earlier run" in reused(out)
+    assert f"{RUN_IMAGES}/field_I.fits" in numbers(undisturbed)
     assert numbers(out) == numbers(undisturbed)
     assert temporary(out) == []
     assert provenance(out)["ranks"] == RANKS

@@ -11,6 +11,7 @@ from rooms import plan, writable
 
 from visds import DynamicSpectrum
 from visds.commands.run import main
+from visds.run_settings import RUN_IMAGES
 
 STAR = 0.020
 OPTIONS = {"scans": 2, "channels": 16, "channel_width": "8MHz", "sources": 15, "noise": "1mJy",
@@ -25,11 +26,11 @@ def observation(simulated):
 @pytest.fixture
 def run(tmp_path, capsys):
     """Return a function that runs visds-run: spectrum, provenance and what was said."""
-    def call(observation, *models, options=(), out="out"):
+    def call(observation, *models, options=(), out="out", images=False):
         folder = tmp_path / out
-        code = main([str(observation.measurement_set), "-o", str(folder),
-                     "--no-images", "--plots", "I",
-                     *options, *(["--model", *map(str, models)] if models else [])])
+        code = main([str(observation.measurement_set), "-o", str(folder), "--plots", "I",
+                     "--snapshots", "2", "--images" if images else "--no-images", *options,
+                     *(["--model", *map(str, models)] if models else [])])
         assert code == 0, capsys.readouterr().err
         return (DynamicSpectrum.read(folder / "dynspec.h5"),
                 json.loads((folder / "provenance.json").read_text())["sky_model"],
@@ -57,14 +58,17 @@ def with_star(observation, tmp_path, away=0.0):
     return path
 
 
-def test_components_image_and_column_leave_the_same_star(observation, run):
+def test_components_image_and_column_leave_the_same_star(observation, run, tmp_path):
     found = {}
     for name, model in (("list", observation.components), ("image", observation.images[0]),
                         ("column", "MODEL_DATA")):
-        spectrum, _, _ = run(observation, model, out=name)
+        spectrum, _, _ = run(observation, model, out=name, images=True)
         found[name] = mean(spectrum)[0]
         flux, error = mean(spectrum)
         assert abs(flux - STAR) < 5 * error + 2e-4
+        images = Table.read(tmp_path / name / RUN_IMAGES / "images.ecsv")
+        imaged, = images[(images["name"] == "field") & (images["stokes"] == "I")]
+        assert imaged["target_flux_density"] == pytest.approx(flux, abs=2e-5)
     assert np.ptp(list(found.values())) < 1e-4, found
 
 
@@ -188,7 +192,7 @@ def test_flux_densities_in_a_wrong_unit_are_told(observation, run, tmp_path):
     table.write(tmp_path / "millijansky.ecsv", format="ascii.ecsv")
     _, entry, said = run(observation, tmp_path / "millijansky.ecsv")
     assert entry["fit"]["scale"] == pytest.approx(1e-3, rel=0.05)
-    assert "its unit or scale is wrong" in said
+    assert "its unit, scale or place is wrong" in said
 
 
 def test_a_residual_set_is_refused_before_the_run(observation, tmp_path, capsys):
@@ -207,8 +211,9 @@ def test_a_residual_set_is_refused_before_the_run(observation, tmp_path, capsys)
 
 def test_the_residual_set_is_the_data_less_the_model(observation, tmp_path):
     new = tmp_path / "new.ms"
-    assert main([str(observation.measurement_set), "-o", str(tmp_path / "out"), "--no-images",
-                 "--plots", "I", "--model", "MODEL_DATA", "--write-residual", str(new)]) == 0
+    assert main([str(observation.measurement_set), "-o", str(tmp_path / "out"),
+                 "--snapshots", "2", "--plots", "I", "--model", "MODEL_DATA", "--write-residual",
+                 str(new)]) == 0
     with tables.table(str(observation.measurement_set), ack=False) as old, \
             old.query("FIELD_ID==0 AND ANTENNA1!=ANTENNA2") as rows:
         expected = rows.getcol("DATA") - rows.getcol("MODEL_DATA")

@@ -48,13 +48,13 @@ def star(simulated):
 @pytest.mark.parametrize(("stokes", "flux_density"), [("I", 0.1), ("V", -0.04)])
 def test_a_source_of_either_sign_has_its_flux_density_and_place(star, tmp_path, stokes,
                                                                 flux_density):
-    made = cleaned(star, tmp_path, stokes)
+    made = cleaned(star, tmp_path, stokes, size=128)
     y, x = np.unravel_index(np.argmax(np.abs(made.image)), made.image.shape)
-    assert (x, y) == (128 - 20, 128 - 31)
+    assert (x, y) == (64 - 20, 64 - 31)
     assert made.image[y, x] == pytest.approx(flux_density, rel=0.01)
     assert made.model.sum() == pytest.approx(flux_density, rel=0.01)
     assert np.abs(made.residual).max() < 0.01 * abs(flux_density)
-    assert np.argmax(made.response) == 128 * 256 + 128
+    assert np.argmax(made.response) == 64 * 128 + 64
     assert 3600 * made.beam.major < 10
     assert not list(tmp_path.iterdir())
 
@@ -85,7 +85,7 @@ def test_a_main_lobe_without_an_end_is_an_error(simulated, tmp_path):
                      field_position="23h59m58s -45d00m00s", target_offset=(60, 40),
                      quiescent=(1, 0, 0, 0), channel_width="1MHz").measurement_set
     with pytest.raises(ImagingError, match="main lobe longer than half the image"):
-        cleaned(path, tmp_path, "I")
+        cleaned(path, tmp_path, "I", size=128)
     assert not list(tmp_path.iterdir())
 
 
@@ -93,7 +93,7 @@ def test_what_a_model_has_taken_out_is_not_in_the_image(star, tmp_path):
     def without(slab):
         return slab.replace(visibility=np.zeros_like(slab.visibility))
 
-    made = cleaned(star, tmp_path, "I", change=without)
+    made = cleaned(star, tmp_path, "I", size=64, change=without)
     assert not made.image.any()
     assert made.iterations == 0
 

@@ -84,7 +84,7 @@ def test_an_image_is_written_whole_or_not_at_all(image, tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(fits.PrimaryHDU, "writeto", full)
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
     with pytest.raises(OutputError, match="no space left on the disk"):
         write_image(image, path)
     assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == [path.name]

@@ -97,7 +97,7 @@ def test_an_interactive_job_runs_but_submits_nothing(site):
 
 @pytest.mark.mpi
 def test_ranks_named_in_the_node_file_make_the_products(site, simulated, tmp_path):
-    products = simulated(copy_to=tmp_path / "a folder")
+    products = simulated(copy_to=tmp_path / "a folder", array="VLA-D")
     nodes = tmp_path / "nodes"
     nodes.write_text("localhost\n" * launch.RANKS)
     environment = site.job("pbs.sh", VISDS_MPIEXEC=None, PBS_NODEFILE=str(nodes),

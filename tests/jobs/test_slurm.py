@@ -10,10 +10,14 @@ import pytest
 from job_site import JOBS, missing
 from slurm_cluster import NEEDED, Cluster, wait_for
 
+from visds.run_settings import RUN_IMAGES
+
 pytestmark = pytest.mark.slurm
 
-PRODUCTS = ("dynspec.h5", "dynspec.fits", "lightcurve.ecsv", "detections.ecsv")
-OPTIONS = ("--chunk-size", "5kB", "--no-images", "--plots", "I", "lightcurve")
+PRODUCTS = ("dynspec.h5", "dynspec.fits", "lightcurve.ecsv", "detections.ecsv",
+            f"{RUN_IMAGES}/field_I.fits", f"{RUN_IMAGES}/detection001_difference_I.fits",
+            f"{RUN_IMAGES}/images.ecsv")
+OPTIONS = ("--chunk-size", "5kB", "--snapshots", "2", "--plots", "I", "lightcurve")
 SHAPE = ("--nodes=2", "--ntasks-per-node=2", "--mem-per-cpu=200M", "--time=10")
 ONE_RANK = ("--nodes=1", "--ntasks-per-node=1", "--mem-per-cpu=200M", "--time=10")
 CHUNKS = 144
@@ -31,8 +35,9 @@ def cluster():
 
 @pytest.fixture(scope="module")
 def measurement_set(cluster, simulated):
-    products = simulated(copy_to=cluster.folder / "two words", scans=2, scan_length="12min",
-                         noise="20mJy", flares=True)
+    products = simulated(copy_to=cluster.folder / "two words", array="VLA-D", scans=2,
+                         scan_length="12min", noise="20mJy", flares=True,
+                         flare=["time=60s,duration=30s,I=300mJy,V=70%"])
     cluster.give(cluster.folder)
     return products.measurement_set
 
@@ -102,7 +107,7 @@ def interrupted(request, cluster, measurement_set, undisturbed):
     cluster.ask("scancel", "--batch", "--signal=USR1", job)
     wait_for(waiting, 60, "the requeue", lambda: log_of(cluster, job))
     stopped = {path.name: path.stat().st_mtime for path in blocks()}
-    products = [path.name for path in out.iterdir() if path.name in PRODUCTS]
+    products = [name for name in PRODUCTS if (out / name).exists()]
     # Slurm would let it wait for two minutes, and refuses it in the second of its requeue.
     cluster.ask("scontrol", "update", f"JobId={job}", "StartTime=now+2seconds")
     return Interrupted(out, finish(cluster, job), log_of(cluster, job), stopped, products)

@@ -93,6 +93,8 @@ def run_task(name: str, options: Mapping[str, Any], folder: str | os.PathLike,
     """
     environment = {key: value for key, value in os.environ.items()
                    if not key.startswith(_LAUNCHERS)}
+    # Its threads wait for each other by spinning: two of them take longer than one.
+    environment.setdefault("OMP_NUM_THREADS", "1")
     with tempfile.TemporaryDirectory(prefix=".task-", dir=folder) as place:
         question, answer = Path(place, "question.json").absolute(), Path(place, "answer.json")
         question.write_text(json.dumps(

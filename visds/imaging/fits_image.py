@@ -1,5 +1,6 @@
 """An image as a FITS file that CARTA, DS9, CASA and astropy open: (STOKES, FREQ, Y, X)."""
 
+import io
 import os
 from datetime import datetime, timedelta
 
@@ -81,8 +82,11 @@ def write_image(image: Image, path: str | os.PathLike) -> None:
     """
     values = image.values.astype(np.float32, copy=False)
     primary = fits.PrimaryHDU(values[np.newaxis, np.newaxis], header_of(image))
+    made = io.BytesIO()
+    primary.writeto(made)
     with whole_file(path) as part:
-        primary.writeto(part, overwrite=True)
+        # What astropy says of a file that cannot grow does not tell why.
+        part.write_bytes(made.getbuffer())
 
 
 def response_image(image: Image) -> Image:
