@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table
 
-from visds.core.catalogue import Catalogue
+from visds.core.catalogue import Catalogue, position_names
 from visds.core.errors import ImagingError
 from visds.core.farm import Farm
 from visds.core.files import whole_file
@@ -22,8 +22,17 @@ from visds.core.progress import Progress
 from visds.core.sky import Direction, separation
 from visds.crossmatch.settings import MatchSettings
 from visds.crossmatch.several import match_detections
-from visds.imaging.find import FoundSource, Search, beam_pixels, find_in, sources_at
+from visds.imaging.changing_source import KnownSources
+from visds.imaging.find import (
+    FoundSource,
+    Search,
+    beam_pixels,
+    crosstalk,
+    find_in,
+    put_back,
+)
 from visds.imaging.found_table import (
+    above_usual,
     found_rows,
     found_table,
     light_curve_rows,
@@ -33,25 +42,25 @@ from visds.imaging.image import Image
 from visds.imaging.local_noise import local_noise
 from visds.imaging.snapshot_difference import (
     MeanImage,
-    less_constant,
     less_the_others,
     mean_image,
     weight_of,
 )
 
 STRONG = 20.0
-"""Signal to noise of a change whose source is taken out of the visibilities for the search."""
+"""Signal to noise in a snapshot of a source that is taken out of the visibilities."""
 MOST_CHANGING = 8
+MOST_CONSTANT = 12  # each takes about one part in as many as there are baselines of all others
 _CYCLES = 4
 _BRIGHT = 0.5
-_LOST_BEAMS = 1.5  # about a source that is taken out nothing else can be seen
+_SAME_BEAMS = 0.5
 
 
 @dataclass(frozen=True)
 class WaitingImage:
     """An image that waits in a file to be searched; those of one `kind` are of the same sky.
 
-    `beam` is its FWHM, deg.
+    `beam` is its FWHM, deg; `taken_out` the flux densities (Jy) of the sources that it is without.
     """
 
     path: Path
@@ -60,18 +69,19 @@ class WaitingImage:
     weight: float
     middle: float
     beam: float
+    taken_out: tuple[float, ...] = ()
 
     def read(self) -> Image:
         """Return the image."""
         return pickle.loads(self.path.read_bytes())
 
 
-Without = Callable[[tuple[Direction, ...]], list[WaitingImage]]
-"""Makes the waiting snapshots once more, without the sources at places."""
+Without = Callable[[KnownSources], list[WaitingImage]]
+"""Makes the waiting snapshots once more, without sources."""
 
 
-def keep_image(image: Image, folder: Path) -> WaitingImage:
-    """Write an image for the search into a folder.
+def keep_image(image: Image, folder: Path, taken_out: tuple[float, ...] = ()) -> WaitingImage:
+    """Write an image for the search into a folder; of what was taken out, the flux densities, Jy.
 
     Raises
     ------
@@ -84,7 +94,7 @@ def keep_image(image: Image, folder: Path) -> WaitingImage:
         part.write_bytes(pickle.dumps(image, protocol=pickle.HIGHEST_PROTOCOL))
     return WaitingImage(path, content.name, (image.stokes, content.band_low, content.band_high),
                         weight_of(image), content.middle,
-                        math.nan if image.beam is None else image.beam.major)
+                        math.nan if image.beam is None else image.beam.major, taken_out)
 
 
 def search_images(waiting: Sequence[WaitingImage], threshold: float, farm: Farm, *,
@@ -92,9 +102,9 @@ def search_images(waiting: Sequence[WaitingImage], threshold: float, farm: Farm,
     """Return the table of the sources in images (`visds.imaging.found_table.COLUMNS`).
 
     Snapshots are searched less the mean of all others of their band and Stokes parameter, all
-    other images as they are. Sources that change by 20 times the noise or more are found first:
-    what they did is told by their light curves, and all others are looked for in images `without`
-    them. `epoch` is the Julian year of the observation.
+    other images as they are. Sources that change by 20 times the noise or more, and constant ones
+    of as much, are found first: what they did is told by their light curves, and all others are
+    looked for in images `without` them. `epoch` is the Julian year of the observation.
 
     Raises
     ------
@@ -102,30 +112,21 @@ def search_images(waiting: Sequence[WaitingImage], threshold: float, farm: Farm,
         If an image cannot be searched.
     """
     groups = _snapshots(waiting) if snapshots else {}
-    means = _means(groups, threshold, farm)
-    quiet, quiet_means, places = list(waiting), means, []
-    for _ in range(_CYCLES if means and without else 0):
-        new = _strong_places(quiet, quiet_means, places, farm)
-        if not new:
-            break
-        places += new
-        logger.info("%s of more than %g sigma: snapshots are imaged again without %s",
-                    counted(len(new), "changing source"), STRONG,
-                    "it" if len(new) == 1 else "them")
-        quiet = without(tuple(places))
-        quiet_means = _means(_snapshots(quiet), threshold, farm)
-    before = {(image.name, image.kind): image for image in waiting}
-    job = _SearchJob(threshold, quiet_means, tuple(places))
-    rows, curves, beams = [], [], 0.0
-    with Progress("searched images", len(quiet)) as progress:
-        for outcome in farm.run(job, [(image, before[image.name, image.kind])
-                                      for image in quiet]):
+    quiet = _Quiet(list(waiting), _means(groups, threshold, farm), KnownSources())
+    if groups and without:
+        quiet = _without_strong(quiet, threshold, farm, without)
+    whole = {(image.name, image.kind): image for image in waiting}
+    tasks = [(image if image.kind in quiet.means else whole[image.name, image.kind], change)
+             for image, change in quiet.with_changes()]
+    rows, curves, beams = [], [], dict.fromkeys("IQUV", 0.0)
+    with Progress("searched images", len(tasks)) as progress:
+        for outcome in farm.run(_SearchJob(threshold, quiet.means, quiet.sources.places), tasks):
             _refuse(outcome)
             progress.advance()
             rows += outcome.result.rows
-            beams += outcome.result.beams
+            beams[outcome.task[0].kind[0]] += outcome.result.beams
             curves += outcome.result.curves
-    if means:
+    if groups:
         rows = light_curve_rows(curves, threshold) + without_echoes(rows, {
             kind: sum(image.weight for image in images) for kind, images in groups.items()},
             threshold)
@@ -135,10 +136,14 @@ def search_images(waiting: Sequence[WaitingImage], threshold: float, farm: Farm,
                 "sigma", counted(table.meta["candidates"], "source"),
                 counted(len(waiting), "image"), table.meta["independent_beams"],
                 table.meta["expected_false"], threshold)
+    if table.meta["beside_another"]:
+        logger.warning("%s within 2 beams of a stronger one in the same image: a source that is "
+                       "extended comes apart into several, of a small false alarm probability each",
+                       counted(table.meta["beside_another"], "source"))
     if table.meta["negative_in_I"]:
         logger.warning("%s in Stokes I: positive ones of no higher signal to noise may be "
-                       "sidelobes too, of sources outside the images or changing; a sky model, "
-                       "--clean or a larger --size help", counted(
+                       "sidelobes too, of sources that are extended, outside the images or "
+                       "changing; a sky model, --clean or a larger --size help", counted(
                            table.meta["negative_in_I"], "negative source"))
     return table
 
@@ -166,18 +171,40 @@ class _MeanJob:
 
 
 @dataclass(frozen=True)
+class _Quiet:
+    """Images, the files of their means by kind, and the sources that they are without."""
+
+    images: list[WaitingImage]
+    means: dict[tuple, Path]
+    sources: KnownSources
+
+    def with_changes(self) -> list[tuple[WaitingImage, np.ndarray]]:
+        """Return each image with what its sources had above what they mostly have, Jy."""
+        change: dict[tuple, np.ndarray] = {}
+        for kind, images in _snapshots(self.images).items():
+            level = np.array([image.taken_out for image in images])
+            above = np.apply_along_axis(above_usual, 0, level) if level.size else level
+            change |= {(image.name, kind): row for image, row in zip(images, above, strict=True)}
+        return [(image, change.get((image.name, image.kind), np.zeros(0)))
+                for image in self.images]
+
+
+@dataclass(frozen=True)
 class _StrongJob:
-    """What changes most in a snapshot: the place and S/N of its brightest sources."""
+    """What changes most in a snapshot: its brightest source, if strong, and the median noise."""
 
     means: dict[tuple, Path]
+    places: tuple[Direction, ...]
 
-    def __call__(self, waiting: WaitingImage) -> list[FoundSource]:
+    def __call__(self, task: tuple[WaitingImage, np.ndarray]
+                 ) -> tuple[tuple[FoundSource, ...], float]:
+        waiting, change = task
         if waiting.kind not in self.means:
-            return []
-        image, doubt = less_the_others(waiting.read(), _read_mean(self.means[waiting.kind]))
+            return (), math.nan
+        seen = _less_the_others(waiting, change, self.means, self.places)
         # Its own sidelobes are noise until it is taken out.
-        found = find_in(image, both_signs=True, doubt=doubt, most=1).sources
-        return [source for source in found if source.snr >= STRONG]
+        found = find_in(seen.image, both_signs=True, doubt=seen.doubt, most=1)
+        return tuple(source for source in found.sources if source.snr >= STRONG), found.noise
 
 
 @dataclass(frozen=True)
@@ -191,35 +218,57 @@ class _Searched:
 
 @dataclass(frozen=True)
 class _SearchJob:
-    """`means` are files of mean images, by kind, without the changing sources at `places`."""
+    """`means` are files of mean images, by kind, without the sources at `places`."""
 
     threshold: float
     means: dict[tuple, Path]
     places: tuple[Direction, ...]
 
-    def __call__(self, pair: tuple[WaitingImage, WaitingImage]) -> _Searched:
-        quiet, whole = pair
-        if quiet.kind not in self.means:
-            image = whole.read()
+    def __call__(self, task: tuple[WaitingImage, np.ndarray]) -> _Searched:
+        waiting, change = task
+        if waiting.kind not in self.means:
+            image = waiting.read()
             found = find_in(image, self.threshold, both_signs=True)
-            return _Searched(found_rows(image, found, whole.name, whole.weight), 2 * found.beams,
-                             [])
-        mean, snapshot = _read_mean(self.means[quiet.kind]), quiet.read()
-        image, doubt = less_the_others(snapshot, mean)
-        curves: list[dict] = []
+            return _Searched(found_rows(image, found, waiting.name, waiting.weight),
+                             2 * found.beams, [])
+        seen = _less_the_others(waiting, change, self.means, self.places)
+        found = find_in(seen.image, self.threshold, both_signs=True, doubt=seen.doubt)
+        rows = found_rows(seen.image, found, waiting.name, waiting.weight)
+        for row in rows:
+            row["is_sidelobe"] &= not seen.mean.has(row["ra"], row["dec"], -row["flux_density"])
+        curves = []
         if self.places:
-            sources, left = sources_at(less_constant(whole.read(), mean), self.places,
-                                       local_noise(image.values, beam_pixels(image)))
-            doubt = np.maximum(doubt, left)
-            found = Search(tuple(sources), 0.0, True, math.nan)
-            curves = [row | {"peak": source.peak, "place": place, "kept": True} for
-                      row, source, place in zip(found_rows(image, found, whole.name, whole.weight),
-                                                sources, self.places, strict=True)]
-        found = find_in(image, self.threshold, both_signs=True, doubt=doubt)
-        rows = [row for row in found_rows(image, found, quiet.name, quiet.weight)
-                if all(separation(Direction(row["ra"], row["dec"]), place)
-                       > _LOST_BEAMS * row["beam"] for place in self.places)]
-        return _Searched(rows, 2 * found.beams, curves)
+            level = np.array(waiting.taken_out) - crosstalk(seen.whole, self.places,
+                                                            seen.mean.constant)
+            curves = [row | {"peak": float(flux), "place": place, "kept": True,
+                             "is_sidelobe": False} for row, flux, place in zip(found_rows(
+                                 seen.image, Search(seen.known, 0.0, True, math.nan),
+                                 waiting.name, waiting.weight), level, self.places, strict=True)]
+        return _Searched([row for row in rows if not _is_near(
+            Direction(row["ra"], row["dec"]), self.places, _SAME_BEAMS * row["beam"])],
+            2 * found.beams, curves)
+
+
+@dataclass(frozen=True, eq=False)
+class _LessTheOthers:
+    """A snapshot, less the mean of the others, by how much that may be wrong; known sources."""
+
+    whole: Image
+    mean: MeanImage
+    image: Image
+    doubt: np.ndarray
+    known: tuple[FoundSource, ...]
+
+
+def _less_the_others(waiting: WaitingImage, change: np.ndarray, means: dict[tuple, Path],
+                     places: tuple[Direction, ...]) -> _LessTheOthers:
+    whole, mean = waiting.read(), pickle.loads(means[waiting.kind].read_bytes())
+    if not places:
+        return _LessTheOthers(whole, mean, *less_the_others(whole, mean), ())
+    pixels = np.array([whole.geometry.pixel(place) for place in places]).T
+    image, doubt = less_the_others(whole, mean, np.array([waiting.taken_out - change, *pixels]))
+    known, left = put_back(image, places, change, local_noise(image.values, beam_pixels(image)))
+    return _LessTheOthers(whole, mean, image, np.maximum(doubt, left), tuple(known))
 
 
 def _snapshots(waiting: Sequence[WaitingImage]) -> dict[tuple, list[WaitingImage]]:
@@ -240,32 +289,81 @@ def _means(groups: dict[tuple, list[WaitingImage]], threshold: float, farm: Farm
     return means
 
 
-def _strong_places(waiting: Sequence[WaitingImage], means: dict[tuple, Path],
-                   known: Sequence[Direction], farm: Farm) -> list[Direction]:
+def _without_strong(quiet: _Quiet, threshold: float, farm: Farm, without: Without) -> _Quiet:
+    """Return images without the sources that are strong in a snapshot, which are found in them."""
+    changed, noise = True, {}
+    for _ in range(_CYCLES):
+        known = quiet.sources
+        changing: list[Direction] = []
+        if changed:
+            changing, noise = _strong_changes(quiet, farm)
+        changed = bool(changing)
+        constant = _strong_constants(quiet, changing, noise)
+        if not changing and not constant:
+            break
+        for places, what in ((changing, "changing"), (constant, "constant")):
+            if places:
+                logger.info("%s of more than %g sigma of a snapshot, imaged again without: %s",
+                            counted(len(places), f"{what} source"), STRONG, ", ".join(
+                                position_names([place.ra for place in places],
+                                               [place.dec for place in places])))
+        sources = KnownSources((*known.changing, *changing), (*(
+            place for place in known.constant if place not in changing), *constant))
+        images = without(sources)
+        quiet = _Quiet(images, _means(_snapshots(images), threshold, farm), sources)
+    return quiet
+
+
+def _strong_changes(quiet: _Quiet, farm: Farm) -> tuple[list[Direction], dict[tuple, float]]:
     """Return the places, not known yet, of sources that change most, the strongest first.
 
     Of each image the brightest counts, where it is half as bright as the brightest of all: what is
-    fainter may be a sidelobe.
+    fainter may be a sidelobe. And the median noise of images by kind, Jy/beam.
     """
     found: list[tuple[float, float, Direction]] = []
-    with Progress("images searched for what changes", len(waiting)) as progress:
-        for outcome in farm.run(_StrongJob(means), list(waiting)):
+    noise: dict[tuple, list[float]] = {}
+    tasks = quiet.with_changes()
+    with Progress("images searched for what changes", len(tasks)) as progress:
+        for outcome in farm.run(_StrongJob(quiet.means, quiet.sources.places), tasks):
             _refuse(outcome)
             progress.advance()
-            found += [(source.snr, outcome.task.beam, Direction(source.fit.ra, source.fit.dec))
-                      for source in outcome.result]
+            image = outcome.task[0]
+            sources, level = outcome.result
+            noise.setdefault(image.kind, []).append(level)
+            found += [(source.snr, image.beam, Direction(source.fit.ra, source.fit.dec))
+                      for source in sources]
     found.sort(key=lambda one: (-one[0], one[2].ra, one[2].dec))
     places: list[Direction] = []
+    known = quiet.sources.changing
     for snr, beam, place in found:
         if snr < _BRIGHT * found[0][0] or len(known) + len(places) >= MOST_CHANGING:
             break
-        if all(separation(place, other) > beam for other in (*known, *places)):
+        if not _is_near(place, (*known, *places), _SAME_BEAMS * beam):
+            places.append(place)
+    return places, {kind: float(np.median(levels)) for kind, levels in noise.items()}
+
+
+def _strong_constants(quiet: _Quiet, changing: Sequence[Direction], noise: dict[tuple, float]
+                      ) -> list[Direction]:
+    """Return the places, not known yet, of constant sources, the brightest in noise first."""
+    found: list[tuple[float, float, Direction]] = []
+    for kind, path in quiet.means.items():
+        mean: MeanImage = pickle.loads(path.read_bytes())
+        beam = 0.0 if mean.image.beam is None else mean.image.beam.major
+        found += [(abs(peak) / noise[kind], beam, mean.image.geometry.direction(x, y))
+                  for peak, x, y in mean.constant.T if abs(peak) >= STRONG * noise[kind]]
+    found.sort(key=lambda one: (-one[0], one[2].ra, one[2].dec))
+    places: list[Direction] = []
+    for _, beam, place in found:
+        if len(quiet.sources.constant) + len(places) >= MOST_CONSTANT:
+            break
+        if not _is_near(place, (*quiet.sources.places, *changing, *places), _SAME_BEAMS * beam):
             places.append(place)
     return places
 
 
-def _read_mean(path: Path) -> MeanImage:
-    return pickle.loads(path.read_bytes())
+def _is_near(place: Direction, others: Iterable[Direction], within: float) -> bool:
+    return any(separation(place, other) < within for other in others)
 
 
 def _refuse(outcome) -> None:

@@ -8,7 +8,7 @@ from visds.blind_search import WaitingImage, keep_image
 from visds.core.files import whole_file
 from visds.core.log import logger
 from visds.core.sky import Direction
-from visds.imaging.changing_source import without_sources
+from visds.imaging.changing_source import KnownSources, Removal
 from visds.imaging.clean import Cleaned, clean_image
 from visds.imaging.clean_settings import CleanSettings
 from visds.imaging.dirty import Gridding, difference, make_dirty
@@ -23,7 +23,7 @@ from visds.imaging.scratch_set import Observatory
 from visds.imaging.stokes_visibility import UVRange, gather
 
 QUIET = "quiet"
-"""Folder of the images without the sources that change, where images wait."""
+"""Folder of the images without strong sources, where images wait."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,15 +96,16 @@ class ImageJob:
             if self.waiting else []
         return rows, kept
 
-    def without(self, task: ImageTask, places: tuple[Direction, ...]) -> list[WaitingImage]:
-        """Keep the images of a task once more, without sources at places; write nothing else."""
+    def without(self, task: ImageTask, sources: KnownSources) -> list[WaitingImage]:
+        """Keep the images of a task once more, without sources; write nothing else."""
         made_of, parts, band = task.on
+        removal = Removal(sources, self.geometry.centre)
 
         def groups():
-            return without_sources(self._groups(task.stokes, parts, band), places,
-                                   self.geometry.centre)
+            return removal.without(self._groups(task.stokes, parts, band))
 
-        return [keep_image(image.replace(meta=self.headers), self.waiting.folder / QUIET)
+        return [keep_image(image.replace(meta=self.headers), self.waiting.folder / QUIET,
+                           removal.flux_densities(image.stokes))
                 for image in make_dirty(groups, self.geometry, made_of, self.gridding)]
 
     def _groups(self, stokes: tuple[str, ...], parts: tuple[Piece, ...],
@@ -163,11 +164,11 @@ class ImageJob:
 
 @dataclass(frozen=True, eq=False)
 class QuietJob:
-    """A worker's share of the images of snapshots without sources at `places`."""
+    """A worker's share of the images of snapshots without `sources`."""
 
     job: ImageJob
-    places: tuple[Direction, ...]
+    sources: KnownSources
 
     def __call__(self, task: ImageTask) -> list[WaitingImage]:
         """Return the images of a task that are to be searched."""
-        return self.job.without(task, self.places)
+        return self.job.without(task, self.sources)

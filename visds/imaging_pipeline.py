@@ -23,9 +23,10 @@ from visds.core.plural import counted
 from visds.core.progress import Progress
 from visds.core.provenance import Provenance, command_line, file_hash, refuse_other_program
 from visds.core.settings import Settings
-from visds.core.sky import Direction, angle_text
+from visds.core.sky import angle_text
 from visds.image_job import QUIET, Cleaning, ImageJob, ImageTask, QuietJob, Waiting
 from visds.imaged_observation import ImagedObservation, prepare_images, products_of
+from visds.imaging.changing_source import KnownSources
 from visds.imaging.dirty import Gridding
 from visds.imaging.geometry import Geometry
 from visds.imaging.imaged_data import alone
@@ -176,13 +177,13 @@ def _job(observation: ImagedObservation, folder: Path, geometry: Geometry,
                     observation.headers, settings.pictures, settings.psf, cleaning, waiting)
 
 
-def _without(places: tuple[Direction, ...], *, job: ImageJob, tasks: Sequence[ImageTask],
+def _without(sources: KnownSources, *, job: ImageJob, tasks: Sequence[ImageTask],
              farm: Farm) -> list[WaitingImage]:
-    """Make the snapshots that wait for the search once more, without sources at places."""
+    """Make the snapshots that wait for the search once more, without sources."""
     make_folder(job.waiting.folder / QUIET)
     waiting: list[WaitingImage] = []
     with Progress("images without them", len(tasks)) as progress:
-        for outcome in farm.run(QuietJob(job, places), tasks, cost=lambda task: task.nbytes):
+        for outcome in farm.run(QuietJob(job, sources), tasks, cost=lambda task: task.nbytes):
             if isinstance(outcome.exception, OutputError):
                 raise outcome.exception
             if outcome.error:

@@ -5,7 +5,7 @@ import pytest
 from point_sources import PHASE_CENTRE, chunk
 
 from visds.core.sky import Direction
-from visds.imaging.changing_source import without_sources
+from visds.imaging.changing_source import KnownSources, Removal
 from visds.imaging.dirty import Gridding, make_dirty
 from visds.imaging.find import find_in
 from visds.imaging.found_table import light_curve_rows
@@ -22,7 +22,7 @@ FLARE = GEOMETRY.direction(100.3, 90.6)
 OTHER = GEOMETRY.direction(180.2, 170.4)
 
 
-def image(flare, other, *, stokes="I", noise=NOISE, away=()):
+def image(flare, other, *, stokes="I", noise=NOISE, away=(), constant=()):
     """Return an image of 4 integrations, of a flare in the last alone and of another source."""
     parts = [chunk([(OTHER, other), *(((FLARE, flare),) if part else ())], noise=noise,
                    seed=5 + part, integrations=count, channels=2, extent=250.0, number=14,
@@ -31,24 +31,42 @@ def image(flare, other, *, stokes="I", noise=NOISE, away=()):
 
     def groups():
         found = gather(parts, (stokes,), PHASE_CENTRE)
-        return without_sources(found, away, PHASE_CENTRE) if away else found
+        known = KnownSources(away, constant)
+        return Removal(known, PHASE_CENTRE).without(found) if known.places else found
 
     made, = make_dirty(groups, GEOMETRY, CONTENT, Gridding(wide_response=True, epsilon=1e-6))
     return made
 
 
 def test_nothing_is_left_of_a_flare_shorter_than_the_image():
-    left = image((1.0, 0, 0, 0), (0, 0, 0, 0), noise=0.0, away=[FLARE])
+    left = image((1.0, 0, 0, 0), (0, 0, 0, 0), noise=0.0, away=(FLARE,))
     assert np.abs(left.values).max() < 1e-6
 
 
 def test_two_sources_are_taken_out_together():
-    left = image((1.0, 0, 0, 0.4), (3.0, 0, 0, -2.0), stokes="V", noise=0.0, away=[FLARE, OTHER])
+    left = image((1.0, 0, 0, 0.4), (3.0, 0, 0, -2.0), stokes="V", noise=0.0, away=(FLARE, OTHER))
     assert np.abs(left.values).max() < 1e-6
 
 
+@pytest.mark.parametrize("away", [(), (FLARE,)])
+def test_a_constant_source_is_taken_out_beside_one_that_changes_in_the_image(away):
+    left = image((1.0 if away else 0, 0, 0, 0), (3.0, 0, 0, 0), noise=0.0, away=away,
+                 constant=(OTHER,))
+    assert np.abs(left.values).max() < 1e-6
+
+
+def test_flux_densities_are_those_of_the_mean_over_all_visibilities():
+    parts = [chunk([(FLARE, (flare, 0, 0, 0.5)), (OTHER, (2.0, 0, 0, 0))], integrations=count,
+                   channels=2, number=14) for flare, count in ((0.0, 3), (1.0, 1))]
+    removal = Removal(KnownSources((FLARE,), (OTHER,)), PHASE_CENTRE)
+    for _ in removal.without(gather(parts, ("I", "V"), PHASE_CENTRE)):
+        pass
+    assert removal.flux_densities("I") == pytest.approx((0.25, 2.0), abs=0.01)
+    assert removal.flux_densities("V") == pytest.approx((0.5, 0.0), abs=1e-6)
+
+
 def test_another_source_keeps_all_but_one_part_in_the_number_of_baselines():
-    left = image((1.0, 0, 0, 0), (1.0, 0, 0, 0), noise=0.0, away=[FLARE])
+    left = image((1.0, 0, 0, 0), (1.0, 0, 0, 0), noise=0.0, away=(FLARE,))
     x, y = (round(c) for c in GEOMETRY.pixel(OTHER))
     whole = image((0, 0, 0, 0), (1.0, 0, 0, 0), noise=0.0)
     assert left.values[y, x] / whole.values[y, x] == pytest.approx(1, abs=4 / BASELINES)
@@ -59,7 +77,7 @@ def test_beside_a_flare_of_1000_sigma_one_of_8_is_found_and_no_sidelobe(sign):
     flare, other = (0, 0, 0, 4000 * SIGMA), (0, 0, 0, sign * 8.5 * SIGMA)
     false = find_in(image(flare, other, stokes="V")).sources
     assert len(false) > 3  # the response of the image is not that of the flare
-    source, = find_in(image(flare, other, stokes="V", away=[FLARE])).sources
+    source, = find_in(image(flare, other, stokes="V", away=(FLARE,))).sources
     x, y = GEOMETRY.pixel(Direction(source.fit.ra, source.fit.dec))
     assert np.hypot(x - 180.2, y - 170.4) < 1.5
     assert source.fit.flux_density == pytest.approx(sign * 8.5 * SIGMA, abs=4 * SIGMA)
@@ -68,7 +86,8 @@ def test_beside_a_flare_of_1000_sigma_one_of_8_is_found_and_no_sidelobe(sign):
 def test_moments_with_too_few_baselines_are_not_used():
     parts = chunk([(FLARE, (1.0, 0, 0, 0))], integrations=2, channels=2, number=14)
     parts.flags[0, 2:] = 1
-    group, = without_sources(gather([parts], ("I",), PHASE_CENTRE), [FLARE], PHASE_CENTRE)
+    removal = Removal(KnownSources((FLARE,)), PHASE_CENTRE)
+    group, = removal.without(gather([parts], ("I",), PHASE_CENTRE))
     weight = group.weight[0].reshape(2, -1, 2)
     assert not weight[0].any() and weight[1].all()
 

@@ -30,6 +30,10 @@ DOUBT = 0.1
 BEYOND_DOUBT = 3.0
 """Signal to noise by which a source has to exceed what sidelobes that are not known may reach."""
 MOST = 1000
+NEAR_BEAMS = 1.5
+"""Where a position that is a little wrong leaves more of a source than its sidelobes."""
+_NEAR_DOUBT = 0.3
+_NEGLIGIBLE = 0.1
 _BETWEEN_PIXELS = 0.85
 _GROWN = 1.5
 _SAME_PEAK = 0.3
@@ -199,51 +203,69 @@ class _Peeling:
                       self._both_signs, float(np.median(self._noise)))
 
 
-def sources_at(image: Image, places: Sequence[Direction], noise: np.ndarray
-               ) -> tuple[list[FoundSource], np.ndarray]:
-    """Return what is at places in an image, be it nothing, and by how much that makes it wrong.
+def put_back(image: Image, places: Sequence[Direction], change: Sequence[float],
+             noise: np.ndarray) -> tuple[list[FoundSource], np.ndarray]:
+    """Return what was taken out of an image at places, and by how much that makes it wrong.
 
     Parameters
     ----------
     image : Image
+        Nothing of the sources is left in it.
     places : ICRS, in the image
+    change : Jy
+        What of them would be in it.
     noise : (Y,X)
-        Of the image without these sources, Jy/beam.
+        Of the image, Jy/beam.
 
     Returns
     -------
     list of FoundSource
-        Each with the sidelobes of the others taken out; its peak is that at the place.
+        Each fitted where it alone is put back; its peak is its change.
     doubt : (Y,X)
-        A tenth of the response to them, Jy/beam.
+        A tenth of the response to them, three tenths within 1.5 beams, Jy/beam.
     """
     response = SpreadResponse(image)
-    pixels = [image.geometry.pixel(place) for place in places]
-    values = np.nan_to_num(image.values)
-    seen = np.array([_between(values, x, y) for x, y in pixels])
-    each = [response.sum_over(*np.array([[1.0], [x], [y]])) for x, y in pixels]
-    unit = np.array([[_between(one, x, y) for one in each] for x, y in pixels])
-    flux = np.linalg.pinv(unit, rcond=1e-6) @ seen
-    found = []
     wide = 2 * round(beam_pixels(image)) + 1
-    doubt = np.zeros(values.shape)
     crop = cropped_response(image)
-    for number, (place, (x, y)) in enumerate(zip(places, pixels, strict=True)):
-        alone = values - sum((flux[q] * each[q] for q in range(len(each)) if q != number),
-                             np.zeros(values.shape))
+    doubt = np.zeros(image.values.shape)
+    found = []
+    for place, flux in zip(places, change, strict=True):
+        x, y = image.geometry.pixel(place)
         own = float(noise[round(y), round(x)])
-        fit = fit_point(image.replace(values=alone.astype(np.float32), response=crop), place,
+        values = image.values.copy()
+        values[response.window(x, y, _FIT_HALF)] += flux * response.at(x, y, _FIT_HALF)
+        fit = fit_point(image.replace(values=values, response=crop), place,
                         1.5 * image.geometry.cell, own)
-        found.append(FoundSource(fit, float(flux[number]), own))
-        np.maximum(doubt, DOUBT * abs(flux[number]) * ndimage.maximum_filter(
-            np.abs(each[number]), size=wide), out=doubt)
+        found.append(FoundSource(fit, flux, own))
+        if DOUBT * abs(flux) < _NEGLIGIBLE * own:
+            continue
+        window = response.window(x, y)
+        part = doubt[window]
+        np.maximum(part, DOUBT * abs(flux) * ndimage.maximum_filter(
+            np.abs(response.at(x, y)), size=wide), out=part)
+        rows, columns = np.ogrid[window]
+        near = np.hypot(rows - y, columns - x) < NEAR_BEAMS * beam_pixels(image)
+        np.maximum(part, np.where(near, _NEAR_DOUBT * abs(flux), 0), out=part)
     return found, doubt
 
 
-def _between(values: np.ndarray, x: float, y: float) -> float:
-    row, column = max(round(y) - 8, 0), max(round(x) - 8, 0)
-    return float(ndimage.map_coordinates(values[row:row + 17, column:column + 17].astype(float),
-                                         [[y - row], [x - column]], order=5, mode="nearest")[0])
+def crosstalk(image: Image, places: Sequence[Direction], constant: np.ndarray) -> np.ndarray:
+    """Return by how much other sources change the flux densities solved for at places, Jy.
+
+    Parameters
+    ----------
+    image : Image
+        Its response is that of all.
+    places : ICRS
+    constant : (3,N)
+        Flux densities (Jy) and pixels x, y of the others.
+    """
+    response = SpreadResponse(image)
+    x, y = np.array([image.geometry.pixel(place) for place in places]).T
+    flux, other_x, other_y = constant
+    seen = response.between(x[:, None] - other_x, y[:, None] - other_y) @ flux
+    unit = response.between(x[:, None] - x, y[:, None] - y)
+    return np.linalg.pinv(unit, rcond=1e-6) @ seen
 
 
 def beam_pixels(image: Image) -> float:

@@ -24,7 +24,8 @@ COLUMNS = {
     "flux_density_error": (float, "Jy", "its standard error"),
     "snr": (float, None, "highest value between pixels over the local noise, positive"),
     "false_alarm_probability": (float, None, "that anything but a source reaches this anywhere in "
-                                "all images: noise or, in Stokes I, what makes negative sources"),
+                                "all images: noise or, in Stokes I, sidelobes such as are seen "
+                                "as negative sources"),
     "rms": (float, "Jy", "local noise, per beam; or the scatter of a light curve, if larger"),
     "stokes": (str, None, "Stokes parameter"),
     "image": (str, None, "image in which it is, or that less the mean of the others"),
@@ -34,7 +35,9 @@ COLUMNS = {
     "band_high": (float, "Hz", "upper edge of its highest channel"),
 }
 _SAME_BEAMS = 0.5
+_PART_BEAMS = 2.0
 _SAME_PEAK = 0.3
+_ASSUMED = 2  # sidelobes of an excess of 1 sigma, beside those that were seen
 _MANY = 12  # snapshots of which flares leave the most alone
 _TYPES = {str: "U64", float: "f8", bool: "?"}
 
@@ -43,7 +46,8 @@ def found_rows(image: Image, search: Search, name: str, weight: float) -> list[d
     """Return the rows of what was found in one image, called `name`; without what all images say.
 
     Beside the columns each has the beam (deg), the weight of the snapshot, and whether it is kept:
-    a negative source in Stokes I that is of no difference only tells of sidelobes.
+    a negative source in Stokes I that is of no difference only tells of sidelobes. `is_sidelobe`
+    is whether a negative one does.
     """
     is_difference = image.content.name.endswith("difference")
     content = image.content
@@ -54,33 +58,42 @@ def found_rows(image: Image, search: Search, name: str, weight: float) -> list[d
         "rms": source.noise, "stokes": image.stokes, "image": name, "start": content.start,
         "stop": content.stop, "band_low": content.band_low, "band_high": content.band_high,
         "beam": math.sqrt(image.beam.major * image.beam.minor), "weight": weight,
+        "is_sidelobe": image.stokes == "I" and source.fit.flux_density < 0,
         "kept": image.stokes != "I" or is_difference or source.fit.flux_density > 0,
     } for source in search.sources]
 
 
-def found_table(rows: Sequence[dict], beams: float, threshold: float) -> Table:
+def found_table(rows: Sequence[dict], beams: dict[str, float], threshold: float) -> Table:
     """Return the table of all that was found, the candidates in order of signal to noise.
 
     Rows within half a beam of each other are one candidate, whatever their image or Stokes
-    parameter. In Stokes I negative candidates are what is found of sidelobes: so many of as high a
-    signal to noise or higher are expected beside those of noise among the positive ones.
+    parameter. In Stokes I negative candidates above what noise makes are sidelobes, and as many
+    positive ones are expected (`sidelobe_alarms`); but for candidates of which a row says that it
+    is none.
 
     Parameters
     ----------
     rows : of `found_rows`
-    beams : float
-        Independent beams in all images that were searched, each of both signs counted twice.
+    beams : dict
+        Independent beams in all images that were searched, by Stokes parameter; each of both signs
+        counted twice.
     threshold : float
         Of the search.
     """
     groups = candidates(rows)
     negative = np.array([group[0]["snr"] for group in groups
-                         if group[0]["stokes"] == "I" and group[0]["flux_density"] < 0])
+                         if all(row["is_sidelobe"] for row in group)])
+    by_noise = float(expected_peaks(beams.get("I", 0.0) / 2, threshold, both_signs=False))
+    every = sum(beams.values())
+    whole = [group[0] for group in groups if group[0]["kept"]]
+    parts = sum(any(row["image"] == other["image"]
+                    and _apart(row, other) < _PART_BEAMS * row["beam"]
+                    for other in whole[:number]) for number, row in enumerate(whole))
 
     def probability(row: dict) -> float:
-        alarms = float(expected_peaks(beams, row["snr"], both_signs=False))
+        alarms = float(expected_peaks(every, row["snr"], both_signs=False))
         if row["stokes"] == "I":
-            alarms += int((negative >= row["snr"]).sum())
+            alarms += sidelobe_alarms(row["snr"], negative, threshold, by_noise)
         return -math.expm1(-alarms)
 
     groups = [group for group in groups if any(row["kept"] for row in group)]
@@ -96,10 +109,32 @@ def found_table(rows: Sequence[dict], beams: float, threshold: float) -> Table:
         values = [row[name] for row in made]
         table[name] = np.array(values, _TYPES[kind])
         table[name].unit, table[name].description = unit, meaning
-    table.meta = {"threshold": threshold, "independent_beams": round(beams), "expected_false":
-                  float(expected_peaks(beams, threshold, both_signs=False)),
-                  "candidates": len(groups), "negative_in_I": len(negative)}
+    table.meta = {"threshold": threshold, "independent_beams": round(every), "expected_false":
+                  float(expected_peaks(every, threshold, both_signs=False)),
+                  "candidates": len(groups), "negative_in_I": len(negative),
+                  "beside_another": parts}
     return table
+
+
+def _apart(row: dict, other: dict) -> float:
+    return separation(Direction(row["ra"], row["dec"]), Direction(other["ra"], other["dec"]))
+
+
+def sidelobe_alarms(snr: float, negative: np.ndarray, threshold: float, by_noise: float) -> float:
+    """Return how many positive sidelobes of a signal to noise or more are expected.
+
+    As many as negative ones, whose excess over the threshold is taken to fall exponentially. Its
+    scale is not known but by n of them: with their sum T a next one is x above the threshold with
+    a probability of (1 + x / T)^-n, which counts two more of an excess of 1. No fewer than there
+    are negative ones as strong, and none where there are no more of these than noise makes.
+    """
+    beyond = len(negative) - by_noise
+    if beyond <= 0:
+        return 0.0
+    count = len(negative) + _ASSUMED
+    total = float((negative - threshold).sum()) + _ASSUMED
+    tail = beyond * (1 + max(snr - threshold, 0.0) / total) ** -count
+    return max(tail, float((negative >= snr).sum()))
 
 
 def candidates(rows: Sequence[dict]) -> list[list[dict]]:
@@ -107,10 +142,7 @@ def candidates(rows: Sequence[dict]) -> list[list[dict]]:
     groups: list[list[dict]] = []
     for row in sorted(rows, key=lambda row: (-row["snr"], row["image"], row["stokes"])):
         for group in groups:
-            first = group[0]
-            apart = separation(Direction(row["ra"], row["dec"]),
-                               Direction(first["ra"], first["dec"]))
-            if apart < _SAME_BEAMS * max(row["beam"], first["beam"]):
+            if _apart(row, group[0]) < _SAME_BEAMS * max(row["beam"], group[0]["beam"]):
                 group.append(row)
                 break
         else:
@@ -153,15 +185,14 @@ def without_echoes(rows: Sequence[dict], totals: dict[tuple, float], threshold: 
 def light_curve_rows(curves: Sequence[dict], threshold: float) -> list[dict]:
     """Return the rows of the snapshots in which known sources are not what they mostly are.
 
-    That is the median of the half of the light curve that is closest together (the shortest half),
-    of two snapshots the one of less modulus; the flux
-    density of a row is what is above it, its noise that of the image, or the scatter of the light
-    curve (1.4826 times the median modulus) where that is larger.
+    The flux density of a row is what is above that (`above_usual`), its noise that of the image, or
+    the scatter of the light curve (1.4826 times the median modulus) where that is larger.
 
     Parameters
     ----------
     curves : of `found_rows`, one for each snapshot and place
-        With `place`, where the source is, and `peak`, its flux density there in Jy.
+        With `place`, where the source is, and `peak`, its flux density there in Jy; that of the row
+        is of a fit to what is above the usual.
     threshold : float
     """
     kept = []
@@ -170,17 +201,17 @@ def light_curve_rows(curves: Sequence[dict], threshold: float) -> list[dict]:
         alike.setdefault((row["place"], _kind(row)), []).append(row)
     for rows in alike.values():
         level = np.array([row["peak"] for row in rows])
-        usual = _quiet(level) if len(level) > 2 else level[np.argmin(np.abs(level))]
+        change = above_usual(level)
         # Of sources that are always there too little is known to take out all of their sidelobes.
-        scatter = 1.4826 * np.median(np.abs(level - usual)) if len(level) >= _MANY else 0.0
-        for row, above in zip(rows, level - usual, strict=True):
+        scatter = 1.4826 * np.median(np.abs(change)) if len(level) >= _MANY else 0.0
+        for row, above in zip(rows, change, strict=True):
             rms = max(row["rms"], float(scatter))
             snr = abs(above) / rms
             if not snr >= threshold:
                 continue
             made = row | {"flux_density": float(above), "snr": snr, "rms": rms,
                           "flux_density_error": max(row["flux_density_error"], rms)}
-            if not abs(row["flux_density"] - row["peak"]) < _SAME_PEAK * abs(row["peak"]):
+            if not abs(row["flux_density"] - above) < _SAME_PEAK * abs(above):
                 width = 3600 * row["beam"] / math.sqrt(8 * math.log(2)) / snr
                 made |= {"ra": row["place"].ra, "dec": row["place"].dec, "ra_error": width,
                          "dec_error": width, "flux_density_error": rms}
@@ -188,11 +219,18 @@ def light_curve_rows(curves: Sequence[dict], threshold: float) -> list[dict]:
     return kept
 
 
-def _quiet(level: np.ndarray) -> float:
+def above_usual(level: np.ndarray) -> np.ndarray:
+    """Return a light curve less what it mostly is.
+
+    That is the median of the half that is closest together (the shortest half), of two snapshots
+    the one of less modulus.
+    """
+    if len(level) <= 2:
+        return level - level[np.argmin(np.abs(level))]
     ordered = np.sort(level)
     half = math.ceil(len(level) / 2)
     first = int(np.argmin(ordered[half - 1:] - ordered[:len(level) - half + 1]))
-    return float(np.median(ordered[first:first + half]))
+    return level - np.median(ordered[first:first + half])
 
 
 def _echo(flares: list[dict], row: dict, total: float) -> float:

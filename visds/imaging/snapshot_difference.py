@@ -14,10 +14,13 @@ from scipy import ndimage
 
 from visds.core.sky import Direction
 from visds.imaging.dirty import difference
-from visds.imaging.find import DOUBT, find_in
+from visds.imaging.find import DOUBT, beam_pixels, find_in
 from visds.imaging.image import Image
 from visds.imaging.restoring_beam import fit_beam
 from visds.imaging.spread_response import SpreadResponse
+
+FADING = 0.5
+"""Part of what a source has lost that is left of it in the mean: of one that is mostly there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +34,13 @@ class MeanImage:
     image: Image
     total: float
     constant: np.ndarray
+
+    def has(self, ra: float, dec: float, flux_density: float) -> bool:
+        """Return whether one of its sources at a place (deg) may have lost a flux density."""
+        x, y = self.image.geometry.pixel(Direction(ra, dec))
+        peak, column, row = self.constant
+        near = np.hypot(column - x, row - y) < 0.5 * beam_pixels(self.image)
+        return bool((near & (peak > FADING * flux_density)).any())
 
 
 def weight_of(image: Image) -> float:
@@ -66,18 +76,13 @@ def mean_image(images: Iterable[Image], threshold: float) -> MeanImage:
     return MeanImage(mean, total, np.array(places, float).reshape(-1, 3).T)
 
 
-def less_constant(image: Image, mean: MeanImage) -> Image:
-    """Return a snapshot without the sources that were found in the mean of all."""
-    if not mean.constant.size:
-        return image
-    sources = SpreadResponse(image).sum_over(*mean.constant)
-    return image.replace(values=(image.values - sources).astype(np.float32))
-
-
-def less_the_others(image: Image, mean: MeanImage) -> tuple[Image, np.ndarray]:
+def less_the_others(image: Image, mean: MeanImage, taken_out: np.ndarray | None = None
+                    ) -> tuple[Image, np.ndarray]:
     """Return a snapshot less the mean of all others, and by how much that may be wrong (Y,X).
 
-    Without others it is the snapshot itself.
+    Without others it is the snapshot itself. `taken_out` (3,N) are flux densities (Jy) and pixels
+    x, y of constant sources that the visibilities are without already: of these too a part may be
+    left, where calibration is not that of a constant source.
     """
     weight = weight_of(image)
     rest = mean.total - weight
@@ -90,8 +95,9 @@ def less_the_others(image: Image, mean: MeanImage) -> tuple[Image, np.ndarray]:
     # Their difference is that of a constant source: nothing at its middle.
     unlike = SpreadResponse(image.replace(response=image.response - others.response))
     sidelobes = unlike.sum_over(*mean.constant)
+    doubted = sidelobes if taken_out is None else sidelobes + unlike.sum_over(*taken_out)
     made = difference(image, others, image.content.name + "_difference")
     beam = 5 if image.beam is None else round(image.beam.major / image.geometry.cell)
-    doubt = DOUBT * ndimage.maximum_filter(np.abs(sidelobes), size=2 * beam + 1)
+    doubt = DOUBT * ndimage.maximum_filter(np.abs(doubted), size=2 * beam + 1)
     return made.replace(values=(made.values - sidelobes).astype(np.float32)), doubt
 

@@ -59,6 +59,12 @@ class SpreadResponse:
             values = values[3:-3] if axis == 0 else values[:, 3:-3]
         return values
 
+    def between(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return the response at offsets from a source, pixels; 0 beyond what is covered."""
+        places = [self._middle + np.asarray(y), self._middle + np.asarray(x)]
+        return ndimage.map_coordinates(self._coefficients, places, order=_ORDER, prefilter=False,
+                                       mode="constant")
+
     def subtract(self, values: np.ndarray, flux_density: float, x: float, y: float) -> None:
         """Subtract a source from an image, in place, as far as the response is known."""
         values[self.window(x, y)] -= (flux_density * self.at(x, y)).astype(values.dtype)
