@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ from visds.visibility.selection import ReadSettings, choose_stokes
 _OF_CHUNK_FILES = ("scan", "spw", "stokes", "uv_min", "uv_max", "chunk_size")
 _UNKNOWN_FIELD = 1024  # pixels
 _BESIDE = 100.0  # m, of a second antenna for CASA
+_COARSEST = 0.5  # fringes a pixel
 _WIDEST = 110.0  # deg in the projection: all of the sky above the horizon is 114.6
 
 
@@ -108,6 +110,12 @@ class ImagedObservation:
         else:
             size = _UNKNOWN_FIELD
             doubts.append(f"the dish diameter is not known: images are {size} pixels wide")
+        longest = float(np.hypot(uvw[:, 0], uvw[:, 1]).max()) * max(
+            float(part.max()) for part in frequency) / LIGHT_SPEED
+        if settings.cell and math.radians(cell) * longest > _COARSEST:
+            doubts.append(f"a pixel of {angle_text(cell)} is more than half a fringe of the "
+                          f"longest baseline ({angle_text(math.degrees(1 / longest))}): images do "
+                          "not show what is between pixels")
         if not settings.cell and not settings.size:
             cell = min(cell, _WIDEST / size)
         geometry = Geometry(centre, cell, size)

@@ -16,7 +16,9 @@ from visds.visibility.read import SLAB_BYTES, ChunkReader
 
 _PIECES = 16
 _NOTABLE = 0.2
-_SIGNIFICANT = 5.0
+_SIGNIFICANT = 4.0
+_LEAST_ELSEWHERE = 1e-6
+"""Share of the model's power that has to be left when the target's direction is taken out."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,11 @@ class ModelFit:
 
     def __str__(self):
         if not math.isfinite(self.scale):
-            return "what the data hold of the sky model cannot be told of a single baseline"
-        return f"the data hold {self.scale:.3f} +- {self.error:.2g} of the sky model"
+            return ("how much of the sky model the data hold cannot be told: all of it is at the "
+                    "target, or there is one baseline")
+        digits = max(3, 1 - math.floor(math.log10(self.error))) if self.error else 3
+        return (f"the data hold {self.scale:.{digits}f} +- {self.error:.{digits}f} of the sky "
+                "model")
 
     def warning(self) -> str:
         """Return what to doubt, empty if nothing."""
@@ -50,13 +55,14 @@ def fit_model(data: SubtractedData, tasks: Sequence[ChunkTask], target: Directio
     and near 0 of one that has nothing to do with the data. Sources that the model lacks are noise
     of the fit, alike in all integrations and channels of a baseline; so the error is that of the
     scatter between baselines or between those integrations, whichever is larger (White 1980,
-    Econometrica 48, 817, of clusters). NaN where nothing was subtracted, or from one baseline only.
+    Econometrica 48, 817, of clusters). NaN where nothing was subtracted, from one baseline only, or
+    at the target alone.
     """
     sums = [_sums(*_both(data, *piece), target) for piece in _pieces(tasks)]
     by_piece = np.array([part.sum(axis=(0, 1)) for part in sums])
-    by_baseline = _added(sums).reshape(-1, 2)
-    cross, power = by_piece.sum(axis=0)
-    if np.count_nonzero(by_baseline[:, 1]) < 2:
+    by_baseline = _added(sums).reshape(-1, 3)
+    cross, power, whole = by_piece.sum(axis=0)
+    if np.count_nonzero(by_baseline[:, 1]) < 2 or power < _LEAST_ELSEWHERE * whole:
         return ModelFit(math.nan, math.nan)
     scale = cross / power
     return ModelFit(float(scale), max(_error(scale, by_baseline), _error(scale, by_piece)))
@@ -92,40 +98,45 @@ def _joined(slabs: Iterable[VisibilityChunk]) -> VisibilityChunk:
                            for name in names})
 
 
-def _sums(whole: VisibilityChunk, left: VisibilityChunk, target: Direction) -> np.ndarray:
-    """Return (A,A,2) the sums of w Re(V M*) and w |M|^2 by the antennas of a baseline."""
-    seen = whole.visibility.astype(np.complex128)
+def _sums(stored: VisibilityChunk, left: VisibilityChunk, target: Direction) -> np.ndarray:
+    """Return (A,A,3) sums by the antennas of a baseline: w Re(V M*), w |M|^2, all of w |M|^2.
+
+    Of the former two the target is taken out.
+    """
+    seen = stored.visibility.astype(np.complex128)
     model = seen - left.visibility
     good = (left.flags == 0) & np.isfinite(seen) & np.isfinite(model) & np.isfinite(left.weight)
     weight = np.where(good, left.weight, 0).astype(float)
-    cosines = cosines_of(target, whole)
+    cosines = cosines_of(target, left)
     if cosines is not None:
-        path = whole.uvw @ cosines
-        turn = np.exp(-2j * np.pi / LIGHT_SPEED * path[..., None] * whole.frequency)[..., None]
+        path = left.uvw @ cosines
+        turn = np.exp(-2j * np.pi / LIGHT_SPEED * path[..., None] * left.frequency)[..., None]
         seen, model = seen * turn, model * turn
+    model[~good] = 0
+    whole = weight * np.abs(model) ** 2
     total = weight.sum(axis=1, keepdims=True)
     for values in (seen, model):
         values[~good] = 0
         values -= np.divide((weight * values).sum(axis=1, keepdims=True), total,
                             out=np.zeros_like(values[:, :1]), where=total > 0)
     axes = (0, 2, 3)
-    made = np.zeros((whole.antennas.max() + 1,) * 2 + (2,))
-    np.add.at(made, tuple(whole.antennas.T), np.stack([
+    made = np.zeros((left.antennas.max() + 1,) * 2 + (3,))
+    np.add.at(made, tuple(left.antennas.T), np.stack([
         np.sum(weight * (seen * model.conj()).real, axis=axes),
-        np.sum(weight * np.abs(model) ** 2, axis=axes)], axis=-1))
+        np.sum(weight * np.abs(model) ** 2, axis=axes), np.sum(whole, axis=axes)], axis=-1))
     return made
 
 
 def _added(sums: Sequence[np.ndarray]) -> np.ndarray:
     antennas = max((len(part) for part in sums), default=0)
-    total = np.zeros((antennas, antennas, 2))
+    total = np.zeros((antennas, antennas, 3))
     for part in sums:
         total[:len(part), :len(part)] += part
     return total
 
 
 def _error(scale: float, clusters: np.ndarray) -> float:
-    """Return the error of a scale from sums (C,2) over independent parts; 0 of one part."""
+    """Return the error of a scale from sums (C,3) over independent parts; 0 of one part."""
     used = clusters[clusters[:, 1] > 0]
     if len(used) < 2:
         return 0.0

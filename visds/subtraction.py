@@ -16,7 +16,7 @@ from visds.model_fit import ModelFit
 from visds.self_subtraction import SelfSubtraction
 from visds.visibility.plan import Plan
 from visds.visibility.primary_beam.beam import outside
-from visds.visibility.sky_model.components import ComponentModel
+from visds.visibility.sky_model.components import ComponentModel, check_spectra
 from visds.visibility.sky_model.engine import (
     NOMINAL,
     Choice,
@@ -156,6 +156,8 @@ def _check_parts(plan: Plan, model: SkyModel, field_width: float, beam: Callable
     for part in model.parts:
         if isinstance(part.content, ImageModel):
             check_frequency(part.content, *_band(plan), part.origin)
+        else:
+            check_spectra(part.content, *_band(plan), part.origin)
         check_on_field(part, centre, _REACH * field_width)
         if part.is_intrinsic and beam is None:
             raise SettingsError(f"--model: the flux densities of {part.origin} are intrinsic "

@@ -85,3 +85,15 @@ def test_a_model_at_another_place_is_not_held_by_the_data(simulated, tmp_path, c
     assert abs(scale) < 0.3
     assert error < 0.15
     assert is_doubted
+
+
+def test_of_a_model_at_the_target_alone_nothing_is_told(simulated, tmp_path, capsys):
+    measurement_set, centre = observed(simulated, tmp_path, (PLACES[0], 0.1))
+    QTable({"ra": Quantity([centre.ra], "deg"), "dec": Quantity([centre.dec], "deg"),
+            "I": Quantity([1], "Jy")}).write(tmp_path / "model.ecsv")
+    assert main([str(measurement_set), "-o", str(tmp_path / "out"), "--no-images", "--plots",
+                 "lightcurve", "--model", f"{tmp_path / 'model.ecsv'}:reference_frequency=1.4GHz",
+                 "--model-flux", "apparent", "--keep-target"]) == 0
+    said = capsys.readouterr()
+    assert "the data hold cannot be told: all of it is at the target" in said.out
+    assert "its constant flux density is lost" in said.out + said.err

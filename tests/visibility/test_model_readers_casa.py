@@ -87,15 +87,19 @@ def test_spectra_of_all_stokes_parameters_are_those_that_casa_predicts(simulated
     path = component_list(tmp_path / "field.cl", spectrum | {
         "flux": [1.0, 0.1, -0.2, 0.3], "freq": "TOPO 650MHz",
         "dir": f"J2000 {truth.ra!r}deg {truth.dec!r}deg"})
-    simulator = load_casatools().simulator()
-    simulator.openfromms(str(products.measurement_set))
-    simulator.setvp(dovp=False)
-    simulator.predict(complist=str(path))
-    simulator.close()
-    with tables.table(str(products.measurement_set), ack=False) as table:
-        amplitude = np.abs(table.getcol("DATA")).mean(axis=0).T
-        with tables.table(table.getkeyword("SPECTRAL_WINDOW"), ack=False) as window:
-            frequency = window.getcol("CHAN_FREQ")[0]
+    with tables.table(str(products.measurement_set / "SPECTRAL_WINDOW"), ack=False) as window:
+        frequency = window.getcol("CHAN_FREQ")[0]
+    # Now and then CASA leaves NaN in the cross hands of what it predicts, and not the next time.
+    for _ in range(5):
+        simulator = load_casatools().simulator()
+        simulator.openfromms(str(products.measurement_set))
+        simulator.setvp(dovp=False)
+        simulator.predict(complist=str(path))
+        simulator.close()
+        with tables.table(str(products.measurement_set), ack=False) as table:
+            amplitude = np.abs(table.getcol("DATA")).mean(axis=0).T
+        if np.isfinite(amplitude).all():
+            break
     intensity, q, u, v = read_casa_components(path).flux_density(frequency)[:, 0]
     np.testing.assert_allclose(
         amplitude, [intensity + v, np.hypot(q, u), np.hypot(q, u), intensity - v], rtol=1e-5)
@@ -147,9 +151,7 @@ def test_spectral_indices_of_the_polarization_are_refused(tmp_path):
 
 
 def test_an_empty_list_or_another_table_is_refused(tmp_path, simulated):
-    path = component_list(tmp_path / "field.cl", {})
-    with tables.table(str(path), readonly=False, ack=False) as table:
-        table.removerows(0)
+    path = component_list(tmp_path / "field.cl", {}, change=lambda tool: tool.remove(0))
     with pytest.raises(SkyModelError, match=r"field.cl has no components"):
         read_casa_components(path)
     with pytest.raises(SkyModelError, match="cannot be read as a CASA component list"):

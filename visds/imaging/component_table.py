@@ -12,9 +12,9 @@ def component_table(terms: np.ndarray, geometry: Geometry, reference_frequency: 
                     merge: bool = False) -> QTable:
     """Return the pixels of a model that are not zero as components, the brightest first.
 
-    The spectral index is tt1 / tt0, that of the power law with this value and slope at the
-    reference frequency (Rau & Cornwell 2011, eq. 38); 0 with one term. Where tt0 is zero and tt1
-    is not, there is no power law: the table has no such component, and the images have.
+    Columns: ra, dec (deg), I (Jy) at reference_frequency (Hz) and the other Taylor terms of I,
+    taylor_1 and so on (Jy): I(nu) = I + taylor_1 (nu/nu0 - 1) + ... A spectral index would be
+    tt1 / tt0 (Rau & Cornwell 2011, eq. 38), which pixels of noise have of some hundred.
 
     Parameters
     ----------
@@ -27,21 +27,20 @@ def component_table(terms: np.ndarray, geometry: Geometry, reference_frequency: 
         Sum pixels that touch each other, corners included, at the mean position that their flux
         densities give. Groups without a positive sum stay as they are.
     """
-    y, x = np.nonzero(terms[0])
+    y, x = np.nonzero(terms.any(axis=0))
     values = terms[:, y, x].astype(float)
     place = np.stack([x, y]).astype(float)
     if merge and len(x):
-        values, place = _merged(values, place, ndimage.label(terms[0] != 0, np.ones((3, 3)))[0])
+        values, place = _merged(values, place, ndimage.label(terms.any(axis=0), np.ones((3, 3)))[0])
     order = np.argsort(-values[0], kind="stable")
     values, place = values[:, order], place[:, order]
     positions = [geometry.direction(*pixel) for pixel in place.T]
-    index = values[1] / values[0] if len(values) > 1 else np.zeros(len(positions))
     table = QTable({
         "ra": np.array([position.ra for position in positions]) * deg,
         "dec": np.array([position.dec for position in positions]) * deg,
         "I": values[0] * Jy,
-        "reference_frequency": np.full(len(positions), reference_frequency) * Hz,
-        "spectral_index": index})
+        "reference_frequency": np.full(len(positions), reference_frequency) * Hz}
+        | {f"taylor_{k}": values[k] * Jy for k in range(1, len(values))})
     table.meta["description"] = ("components of a model cleaned by tclean; apparent flux "
                                  "densities, not corrected for the primary beam")
     return table

@@ -4,7 +4,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from visds.core.errors import SkyModelError
 from visds.core.sky import Direction, convert_positions, direction_cosines
+
+_CREDIBLE = 1000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +89,29 @@ class ComponentModel:
         """Return l, m and n - 1 (S,3) about a phase centre, along the axes of its frame."""
         ra, dec = convert_positions(self.ra, self.dec, "ICRS", centre.frame)
         return direction_cosines(ra, dec, centre)
+
+
+def check_spectra(model: ComponentModel, lowest: float, highest: float, origin: str = "") -> None:
+    """Check that spectra are credible at the frequencies of the data, Hz.
+
+    Raises
+    ------
+    SkyModelError
+        If a component has there more than 1000 times its flux density at its reference frequency,
+        by its logarithmic spectral terms. `origin` is named.
+    """
+    used = np.flatnonzero(model.is_logarithmic & (model.stokes[:, 0] != 0))
+    with np.errstate(over="ignore"):
+        flux = model.select(used).flux_density(np.array([lowest, highest]))[0]
+        growth = np.abs(flux / model.stokes[used, :1]).max(axis=1, initial=0)
+    wrong = used[~(growth < _CREDIBLE)]
+    if len(wrong):
+        k = wrong[0]
+        raise SkyModelError(
+            f"sky model {origin}: component {k + 1} has the spectral index "
+            f"{model.spectral_terms[k, 0]:.6g} at {model.reference_frequency[k] / 1e6:.6g} MHz, "
+            f"more than {_CREDIBLE:g} times its flux density at {lowest / 1e6:.6g} to "
+            f"{highest / 1e6:.6g} MHz")
 
 
 def _power(ratio: np.ndarray, terms: np.ndarray) -> np.ndarray:

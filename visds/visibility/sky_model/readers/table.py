@@ -26,11 +26,13 @@ from visds.visibility.sky_model.readers.to_icrs import to_icrs
 
 MODEL_COLUMNS = {"ra": "ra", "dec": "dec", "I": "flux", "Q": "flux", "U": "flux", "V": "flux",
                  "reference_frequency": "frequency", "spectral_index": "number", "major": "size",
-                 "minor": "size", "pa": "angle"}
+                 "minor": "size", "pa": "angle", "taylor_1": "flux", "taylor_2": "flux",
+                 "taylor_3": "flux"}
 """What a column mapping can name, and the kinds of units."""
 
 _UNITS = {"ra": units.deg, "dec": units.deg, "flux": units.Jy, "frequency": units.Hz,
           "number": units.dimensionless_unscaled, "size": units.arcsec, "angle": units.deg}
+_TAYLOR = ("taylor_1", "taylor_2", "taylor_3")
 _FRAMES = {"icrs": "ICRS", "fk4": "B1950"}
 _LOWEST = 1e6
 _REFERENCE_FREQUENCY = re.compile(r"Reference frequency.*?:\s*([\d.]+(?:e[+-]?\d+)?)\s*Hz",
@@ -66,7 +68,8 @@ def read_components(path: str | os.PathLike, columns: str | None = None) -> Comp
     """Return the components in a table.
 
     Three kinds are known by their columns: the project's own, ra, dec (deg), I and optionally Q,
-    U, V (Jy), reference_frequency (Hz), spectral_index, major, minor (arcsec) and pa (deg); the
+    U, V (Jy), reference_frequency (Hz), spectral_index or taylor_1, taylor_2, taylor_3 (Jy), major,
+    minor (arcsec) and pa (deg); the
     catalogues of AegeanTools, whose fitted sizes are deconvolved with the psf; and those of
     PyBDSF, with the sizes that it has deconvolved itself. Units that the file gives are converted.
 
@@ -75,8 +78,8 @@ def read_components(path: str | os.PathLike, columns: str | None = None) -> Comp
     path : path
     columns : str, optional
         Column mapping that goes before, as ``ra=RA,dec=DEC,I=S:mJy,reference_frequency=1.4GHz``.
-        Names: ra, dec, I, Q, U, V, reference_frequency, spectral_index, major, minor, pa (full
-        widths at half maximum without the beam), and frame.
+        Names: ra, dec, I, Q, U, V, reference_frequency, spectral_index, taylor_1 to taylor_3,
+        major, minor, pa (full widths at half maximum without the beam), and frame.
 
     Raises
     ------
@@ -116,8 +119,21 @@ class _Reader:
         shape = self._shape()
         if frame != "ICRS":
             ra, dec, shape = to_icrs(ra, dec, shape, frame)
+        terms, is_logarithmic = self._spectra()
         return ComponentModel(ra=ra % 360, dec=dec, stokes=stokes, reference_frequency=frequency,
-                              spectral_terms=self._values("spectral_index"), shape=shape)
+                              spectral_terms=terms, is_logarithmic=is_logarithmic, shape=shape)
+
+    def _spectra(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return spectral terms (S,K) and whether they are logarithmic (S)."""
+        taylor = [key for key in _TAYLOR if key in self.columns]
+        if not taylor:
+            return self._values("spectral_index"), np.ones(len(self.table), bool)
+        if "spectral_index" in self.columns:
+            raise SkyModelError(f"sky model {self.path} has spectral_index and {taylor[0]}, "
+                                "expected one of the two")
+        highest = _TAYLOR.index(taylor[-1]) + 1
+        return (np.stack([self._values(key) for key in _TAYLOR[:highest]], axis=-1),
+                np.zeros(len(self.table), bool))
 
     def _position(self) -> tuple[np.ndarray, np.ndarray, str]:
         found = Columns(self.table, self.mapping, str(self.path))
