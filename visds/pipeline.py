@@ -353,6 +353,8 @@ def _clear_products(folder: Path) -> None:
     _remove([*(folder / name for name in PRODUCTS), *(folder / "plots").glob("*.p[nd][gf]"),
              *(path for kind in ("fits", "png", "ecsv")
                for path in (folder / RUN_IMAGES).glob(f"*.{kind}"))])
+    with contextlib.suppress(OSError):
+        (folder / RUN_IMAGES).rmdir()  # what somebody else left there stays
 
 
 def _remove(paths: list[Path]) -> None:

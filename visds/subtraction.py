@@ -208,6 +208,8 @@ def _described(model: SkyModel, frequency: float) -> list[str]:
             size = " x ".join(map(str, content.pixels.shape[:1:-1]))
             planes = counted(len(content.pixels), "plane" if len(content.plane_frequency)
                              else "Taylor term")
+            if planes == "1 Taylor term":
+                planes += " (the same at all frequencies)"
             what = (f"image of {size} pixels, {planes}, "
                     f"{counted(len(content.nonzero[0]), 'pixel')} with flux")
             intensity = (content.flux_density([frequency])[content.polarizations.index("I"), 0]

@@ -52,7 +52,8 @@ def test_the_title_says_what_when_and_how():
     assert text.splitlines() == [
         "UV Ceti · detection 1: burst less the time around it · Stokes V · 1400 MHz (200 MHz wide) "
         "· difference of dirty images",
-        "2024-05-01 12:00:10 to 12:01:40 UTC · exposure 89 s · rms 1 mJy/beam"]
+        "2024-05-01 12:00:10 to 12:01:40 UTC · exposure 89 s · rms without the source at the "
+        "target 1 mJy/beam"]
     assert "· cleaned, sky model subtracted\n" in title(
         picture(kind="cleaned", meta={"SUBTRACT": "field.model.tt0"}))
     assert "· dirty\n" in title(picture(meta={"SUBTRACT": "none"}))
@@ -93,11 +94,11 @@ def test_times_have_the_date_of_their_day_and_digits_where_they_need_them():
 
 
 @pytest.mark.parametrize(("noise", "peak", "unit"), [
-    (1.0, 60.0, "Jy"), (1e-3, 0.06, "mJy"), (1e-6, 6e-5, "uJy")])
+    (1.0, 60.0, "Jy"), (1e-3, 0.06, "mJy"), (1e-6, 6e-5, "µJy")])
 def test_units_follow_the_values(noise, peak, unit):
     figure = image_figure(picture(noise=noise, x256_y256=peak), CENTRE, noise)
     assert [bar.ax.get_ylabel() for bar in panels(figure)[1]] == [f"{unit}/beam"] * 2
-    assert f"rms 1 {unit}/beam" in figure.get_suptitle()
+    assert f"at the target 1 {unit}/beam" in figure.get_suptitle()
     near = panels(figure)[0][1]
     assert limits(near)[1] == pytest.approx(peak / noise)
     assert near.images[0].get_array().max() == pytest.approx(peak / noise)
@@ -237,7 +238,8 @@ def test_light_curves_are_labelled_with_times_units_and_what_they_are():
     assert labels(stokes_v)[0] == "12:00:00"
     assert stokes_v.get_xlabel() == "Middle of the snapshot, UTC on 2024-05-01"
     assert [text.get_text() for text in stokes_i.get_legend().get_texts()] == [
-        "from visibilities", "from images"]
+        "from visibilities (error: scatter of the spectrum)",
+                                         "from images (error: rms of the image)"]
     plain = light_curve_figure({"I": curve(time, 29.9)})
     assert plain.axes[0].get_ylabel() == "Stokes I (Jy)"
     assert light_curves({"I": curve(time[:1], 29.9)}).startswith(b"\x89PNG")

@@ -85,6 +85,8 @@ def refuse_existing(path: str | os.PathLike | None, *, outside: str | os.PathLik
     """
     if path is None:
         return
+    if Path(path).resolve() == Path(outside).resolve():
+        raise OutputError(f"{path} is what is read, and is never written: give another name")
     if Path(path).resolve().is_relative_to(Path(outside).resolve()):
         raise OutputError(f"{path} is inside {outside}, which is only read: give another name")
     if os.path.lexists(path):

@@ -84,7 +84,7 @@ def image_figure(image: Image, target: Direction, rms: float, *, mark: str = "ta
             _mark(axes, _offset(image, x, y, unit), (left - right) / share)
         if image.beam is not None:
             _draw_beam(axes, image.beam, unit)
-    _set_title(figure, _title(image, rms))
+    _set_title(figure, _title(image, rms, mark == "target"))
     return figure
 
 
@@ -121,9 +121,11 @@ def light_curve_figure(curves: dict[str, Table], *, title: str = "",
         unit, scale = flux_unit(float(np.nanmax(reach)) if np.isfinite(reach).any() else 0.0)
         at = np.interp(table["time"], time, places)
         for k, (label, style) in enumerate((
-                ("from visibilities", {"fmt": "o", "ms": 4, "capsize": 4, "color": "tab:blue"}),
-                ("from images", {"fmt": "s", "ms": 8, "mfc": "none", "capsize": 2,
-                                 "color": "tab:orange", "elinewidth": 2.5, "alpha": 0.7}))):
+                ("from visibilities (error: scatter of the spectrum)",
+                 {"fmt": "o", "ms": 4, "capsize": 4, "color": "tab:blue"}),
+                ("from images (error: rms of the image)",
+                 {"fmt": "s", "ms": 8, "mfc": "none", "capsize": 2, "color": "tab:orange",
+                  "elinewidth": 2.5, "alpha": 0.7}))):
             axes.errorbar(at, columns[k] / scale, errors[k] / scale, label=label, zorder=3 - k,
                           **{"lw": 1, **style})
         low, high = axes.get_ylim()
@@ -132,7 +134,7 @@ def light_curve_figure(curves: dict[str, Table], *, title: str = "",
         axes.ticklabel_format(axis="y", useOffset=False)
         for place in gaps:
             axes.axvline(place, color="0.7", lw=0.8, ls=":", zorder=0)
-        axes.set_ylabel(f"Stokes {name}{', apparent' if apparent else ''} ({unit})")
+        axes.set_ylabel(f"Stokes {name}{', apparent' if apparent else ''} ({_greek(unit)})")
     panels[0].legend(ncols=2, fontsize=8)
     _label_times(panels[-1], time, places)
     if title:
@@ -158,17 +160,22 @@ def _set_title(figure: Figure, lines: list[str]) -> None:
     figure.suptitle("\n".join(lines), fontsize=min(10, points))
 
 
-def _title(image: Image, rms: float) -> list[str]:
+def _title(image: Image, rms: float, is_of_target: bool) -> list[str]:
     content, meta = image.content, image.meta
     kind = _KINDS.get(image.kind, image.kind)
     if meta.get("SUBTRACT", "none") != "none":
         kind += ", sky model subtracted"
     band = max(content.band_high - content.band_low, 0.0) / 1e6
-    noise = f"rms {flux_text(rms)}/beam" if math.isfinite(rms) else "rms not known"
+    what = "rms without the source at the target" if is_of_target else "rms"
+    noise = f"{what} {_greek(flux_text(rms))}/beam" if math.isfinite(rms) else "rms not known"
     return [" · ".join(filter(None, (
         meta.get("OBJECT", ""), content_text(content.name), f"Stokes {image.stokes}",
         f"{content.frequency / 1e6:.5g} MHz ({_digits(band)} MHz wide)", kind))),
         f"{span_text(content)} · exposure {duration_text(content.exposure)} · {noise}"]
+
+
+def _greek(text: str) -> str:
+    return text.replace("uJy", "µJy")
 
 
 def _digits(value: float) -> str:
@@ -208,7 +215,7 @@ def _draw(figure: Figure, axes, image: Image, area: tuple[int, int, int, int],
     beyond = {(False, False): "neither", (True, False): "min", (False, True): "max",
               (True, True): "both"}[lowest < low, highest > high]
     per = "pixel" if image.kind == "model" else "beam"
-    figure.colorbar(shown, ax=axes, label=f"{unit}/{per}", shrink=0.9, extend=beyond)
+    figure.colorbar(shown, ax=axes, label=f"{_greek(unit)}/{per}", shrink=0.9, extend=beyond)
     axes.set_xlabel(f"l to the east of the image's centre ({angle_name})")
     axes.set_ylabel(f"m to the north ({angle_name})")
     return angle

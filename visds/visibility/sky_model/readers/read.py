@@ -188,8 +188,10 @@ def _folder_reader(path: Path) -> Callable:
         return _casa_components
     if kind == "Image":
         return _casa_image
+    inside = next(iter(sorted(path.glob("*.model.tt0"))), None)
     raise SkyModelError(f"sky model {path} is a folder, but neither a CASA image nor a component "
-                        "list" + (f": it is a table of the type '{kind}'" if kind else ""))
+                        "list" + (f": it is a table of the type '{kind}'" if kind else "")
+                        + (f"; {inside} is in it" if inside else ""))
 
 
 def _family_reader(path: Path, data_columns: Sequence[str]) -> Callable:
