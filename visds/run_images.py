@@ -28,7 +28,7 @@ from visds.dynspec.flag_settings import FlagSettings
 from visds.image_job import ImageTask
 from visds.imaged_observation import ImagedObservation
 from visds.imaging.caption import content_text
-from visds.imaging.dirty import Gridding, MeanImage, difference, make_dirty
+from visds.imaging.dirty import Gridding, WholeImage, difference, make_dirty
 from visds.imaging.fits_image import write_image
 from visds.imaging.geometry import Geometry, good_size
 from visds.imaging.image import Content, Image
@@ -200,16 +200,16 @@ def image_run(observation: Observation, data: SubtractedData, tasks: Sequence[Ch
     snapshots = plan_images(source, dataclasses.replace(
         whole, interval=_snapshot_length(source, settings.snapshots)))
     rows: list[dict] = []
-    means: dict[str, MeanImage] = {}
+    fields: dict[str, WholeImage] = {}
     for row, image in _run(RunImageJob(geometry, observation.target, headers, flags), snapshots,
                            farm, "snapshots"):
         rows.append(row)
-        means.setdefault(image.stokes, MeanImage()).add(image)
+        fields.setdefault(image.stokes, WholeImage()).add(image)
     described = content(source.chunks, intervals(source.chunks, WHOLE)[0], source.frequency_frame)
     pictures, field_rows = {}, []
     for name in source.stokes:
-        if name in means:
-            image = means.pop(name).image(_named(described, "field"))
+        if name in fields:
+            image = fields.pop(name).image(_named(described, "field"))
             field_rows.append(write_products(image, observation.target, folder / RUN_IMAGES))
             pictures[f"Residual image of the field, Stokes {name}, apparent flux density"] = (
                 folder / RUN_IMAGES / f"field_{name}.png")

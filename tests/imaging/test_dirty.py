@@ -8,7 +8,7 @@ import pytest
 from point_sources import LINEAR, PHASE_CENTRE, chunk
 
 from visds.core.sky import LIGHT_SPEED, Direction, direction_cosines, separation
-from visds.imaging.dirty import Gridding, MeanImage, difference, make_dirty
+from visds.imaging.dirty import Gridding, WholeImage, difference, make_dirty
 from visds.imaging.geometry import Geometry, automatic_cell
 from visds.imaging.image import Content
 from visds.imaging.source_fit import fit_point, flux_density_at
@@ -160,10 +160,10 @@ def test_other_weights_have_more_noise_by_what_is_said(weighting):
 def test_the_mean_of_images_of_parts_is_the_image_of_the_whole():
     made = chunk([(offset(0.1, 0), (1, 0, 0, 0.3))], noise=0.1, integrations=9)
     whole = images([made], ("I", "V"))["V"]
-    mean = MeanImage()
+    made_whole = WholeImage()
     for begin, end in ((0, 1), (1, 6), (6, 9)):
-        mean.add(images([made.select_times(begin, end)], ("I", "V"))["V"])
-    mean = mean.image(CONTENT)
+        made_whole.add(images([made.select_times(begin, end)], ("I", "V"))["V"])
+    mean = made_whole.image(CONTENT)
     np.testing.assert_allclose(mean.values, whole.values, atol=2e-5)
     np.testing.assert_allclose(mean.response, whole.response, atol=2e-5)
     assert mean.sum_of_weights == pytest.approx(whole.sum_of_weights)

@@ -144,7 +144,7 @@ class _Sums:
         return made
 
 
-class MeanImage:
+class WholeImage:
     """The image of all visibilities, in the making from natural ones of parts of them.
 
     Dirty images are weighted sums: the whole is the mean of the parts, weighted with theirs.
