@@ -20,7 +20,7 @@ from visds.imaging.imaged_data import read_pieces
 from visds.imaging.intervals import Piece
 from visds.imaging.measurement import measured
 from visds.imaging.scratch_set import Observatory
-from visds.imaging.stokes_visibility import UVRange, gather
+from visds.imaging.stokes_visibility import UVRange, gather, group_bytes
 
 QUIET = "quiet"
 """Folder of the images without strong sources, where images wait."""
@@ -110,7 +110,8 @@ class ImageJob:
 
     def _groups(self, stokes: tuple[str, ...], parts: tuple[Piece, ...],
                 band: tuple[float, float] | None):
-        return gather(read_pieces(parts), stokes, self.geometry.centre, self.uv_range, band)
+        return gather(read_pieces(parts), stokes, self.geometry.centre, self.uv_range, band,
+                      group_bytes(self.geometry))
 
     def _dirty(self, stokes: tuple[str, ...], made_of: Content, parts: tuple[Piece, ...],
                band: tuple[float, float] | None) -> list[Image]:

@@ -93,7 +93,8 @@ def imaging_bytes(observation: Observation, settings: Settings) -> float:
         return 0.0
     visibilities = sum(task.visibilities for task in observation.plan.tasks)
     gathered = _GATHERED_BYTES * visibilities / settings["image"].snapshots
-    return min(gathered, GROUP_BYTES) + _PIXEL_BYTES * LARGEST_FIELD**2
+    largest = min(GROUP_BYTES, settings["read"].chunk_size) / 2  # of I and V, not of all four
+    return min(gathered, largest) + _PIXEL_BYTES * LARGEST_FIELD**2
 
 
 def stitched_bytes(observation: Observation) -> int:

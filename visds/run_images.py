@@ -36,10 +36,10 @@ from visds.imaging.imaged_data import chunk_of_task, read_pieces
 from visds.imaging.intervals import DAY, content, intervals
 from visds.imaging.measurement import measured, table_of
 from visds.imaging.settings import DETECTIONS, SCANS, WHOLE, ImageSettings
-from visds.imaging.stokes_visibility import UVRange, gather
+from visds.imaging.stokes_visibility import UVRange, gather, group_bytes
 from visds.imaging_pipeline import plan_images
 from visds.observation import Observation
-from visds.run_settings import LARGEST_FIELD, RUN_IMAGES, RunImageSettings
+from visds.run_settings import LARGEST_FIELD, RUN_IMAGES
 from visds.visibility.chunk import VisibilityChunk
 from visds.visibility.plan import ChunkTask
 
@@ -89,13 +89,15 @@ class Confirmation:
 class RunImageJob:
     """What is done for every task: images made, and measured at the target.
 
-    Images are returned; those of a folder are written there, and not returned.
+    Images are returned; those of a folder are written there, and not returned. `largest_group` is
+    the memory (bytes) of visibilities that are gridded at once: that of a chunk.
     """
 
     geometry: Geometry
     target: Direction
     headers: dict[str, str]
     flags: FlagSettings
+    largest_group: int
     folder: Path | None = None
 
     def __call__(self, task: ImageTask) -> list[tuple[dict, Image | None]]:
@@ -111,7 +113,7 @@ class RunImageJob:
     def _images(self, stokes, made_of, parts, band) -> list[Image]:
         def groups():
             return gather(self._slabs(parts), stokes, self.geometry.centre, UVRange(None, None),
-                          band)
+                          band, min(group_bytes(self.geometry), self.largest_group))
 
         return [image.replace(meta=self.headers) for image in
                 make_dirty(groups, self.geometry, made_of, Gridding())]
@@ -138,8 +140,7 @@ def confirm(observation: Observation, data: SubtractedData, tasks: Sequence[Chun
     OutputError
         If an image cannot be made or written.
     """
-    images = image_run(observation, data, tasks, folder, detections, settings["flag"],
-                       settings["image"], farm)
+    images = image_run(observation, data, tasks, folder, detections, settings, farm)
     detections, doubts = with_positions(detections, images.table)
     curves = snapshot_curves(spectrum, images.snapshots)
     picture = folder / RUN_IMAGES / "lightcurve.png"
@@ -172,8 +173,7 @@ def write_products(image: Image, target: Direction, folder: Path) -> dict:
 
 
 def image_run(observation: Observation, data: SubtractedData, tasks: Sequence[ChunkTask],
-              folder: Path, detections: Table, flags: FlagSettings, settings: RunImageSettings,
-              farm: Farm) -> RunImages:
+              folder: Path, detections: Table, settings: Settings, farm: Farm) -> RunImages:
     """Make the images of a run: the whole field in I and V, and a difference for each detection.
 
     The field is the weighted mean of snapshots, whose flux densities at the target are a light
@@ -198,11 +198,12 @@ def image_run(observation: Observation, data: SubtractedData, tasks: Sequence[Ch
         geometry = dataclasses.replace(geometry, centre=observation.target)
     headers = source.headers
     snapshots = plan_images(source, dataclasses.replace(
-        whole, interval=_snapshot_length(source, settings.snapshots)))
+        whole, interval=_snapshot_length(source, settings["image"].snapshots)))
+    job = RunImageJob(geometry, observation.target, headers, settings["flag"],
+                      settings["read"].chunk_size)
     rows: list[dict] = []
     fields: dict[str, WholeImage] = {}
-    for row, image in _run(RunImageJob(geometry, observation.target, headers, flags), snapshots,
-                           farm, "snapshots"):
+    for row, image in _run(job, snapshots, farm, "snapshots"):
         rows.append(row)
         fields.setdefault(image.stokes, WholeImage()).add(image)
     described = content(source.chunks, intervals(source.chunks, WHOLE)[0], source.frequency_frame)
@@ -219,7 +220,7 @@ def image_run(observation: Observation, data: SubtractedData, tasks: Sequence[Ch
         whole, interval=DETECTIONS)) if int(task.name[len("detection"):].partition("_")[0])
         in strongest]
     detected = [row for row, _ in _run(
-        RunImageJob(around, observation.target, headers, flags, folder / RUN_IMAGES), tasks, farm,
+        dataclasses.replace(job, geometry=around, folder=folder / RUN_IMAGES), tasks, farm,
         "images of detections")]
     for row in detected:
         pictures[f"{content_text(row['name'])}, Stokes {row['stokes']}, apparent flux density"] = (

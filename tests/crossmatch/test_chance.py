@@ -202,13 +202,15 @@ def survey(request, shared_data):
     return Catalogue.read(shared_data / f"catalogues/vlass_cat_test_{request.param}")
 
 
-@pytest.mark.parametrize(("seeds", "count"), [((0,), 40_000), ((1, 2), 200_000)])
+@pytest.mark.parametrize(("seeds", "count"), [
+    ((0,), 40_000), pytest.param((1, 2), 200_000, marks=pytest.mark.long)])
 def test_random_places_match_a_survey_as_often_as_predicted(matched_by_chance, seeds, count):
     _, _, matched, chance = matched_by_chance(seeds, count)
     assert chance.sum() > 1000
     assert matched.sum() == pytest.approx(chance.sum(), rel=0.05)
 
 
+@pytest.mark.long
 def test_random_places_inside_a_survey_match_as_often_as_predicted(matched_by_chance):
     ra, dec, matched, chance = matched_by_chance((1, 2), 200_000)
     inside = (ra > 225.8) & (ra < 229.2) & (dec > 45.55) & (dec < 47.45)
@@ -358,7 +360,7 @@ def test_sources_in_clumps_leave_voids_that_are_no_holes_in_the_footprint():
     assert np.mean(found.chance_within_radius == 0) < 0.02
 
 
-@pytest.mark.parametrize("epochs", [1, 6, 10, 50])
+@pytest.mark.parametrize("epochs", [1, 6, 10, pytest.param(50, marks=pytest.mark.long)])
 @pytest.mark.parametrize("radius", [10.0, 60.0])
 def test_the_chance_is_right_in_a_catalogue_of_many_epochs_at_places_matched_or_not(epochs, radius):
     """Rows of one source are one source, however many of them there are."""

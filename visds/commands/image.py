@@ -34,7 +34,8 @@ exit codes:
   0   all images are made
   2   input or settings cannot be used; the one line on standard error says what and where
   3   some images failed; the log names them
-  130 interrupted from the keyboard; 143 ended by SIGTERM: nothing is left but whole files
+  130 interrupted from the keyboard
+  143 ended by SIGTERM: what is left are whole files
 
 examples:
   visds-image star.visds

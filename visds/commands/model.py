@@ -25,7 +25,8 @@ what next:
 exit codes:
   0   all products are made
   2   input or settings cannot be used; the one line on standard error says what and where
-  130 interrupted from the keyboard; 143 ended by SIGTERM: nothing is left but whole files
+  130 interrupted from the keyboard
+  143 ended by SIGTERM: what is left are whole files
 
 examples:
   visds-model star.ms

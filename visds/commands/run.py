@@ -23,7 +23,8 @@ exit codes:
   2   input or settings cannot be used; the one line on standard error says what and where
   3   some chunks failed; the products are made without them, report.html names them
   75  stopped at the deadline or on SIGUSR1: run the same command again
-  130 interrupted from the keyboard, 143 ended by SIGTERM: the same command goes on
+  130 interrupted from the keyboard: the same command goes on
+  143 ended by SIGTERM: the same command goes on
 
 examples:
   visds-run star.ms -o star

@@ -15,11 +15,12 @@ from visds.core.polarization import STOKES, pairs_of
 from visds.core.quantities import UVDistance
 from visds.core.sky import LIGHT_SPEED, Direction
 from visds.core.vector import given, turn
-from visds.imaging.geometry import turn_to
+from visds.imaging.geometry import Geometry, turn_to
 from visds.visibility.chunk import VisibilityChunk
 
 GROUP_BYTES = 256_000_000
-"""Memory of the visibilities that are gridded at once."""
+"""Memory of the visibilities that are gridded at once into an image of 1024 x 1024 or more."""
+_FEWEST_BYTES = 32_000_000
 _BYTES = 48  # of four Stokes parameters, so that groups are the same whichever are made
 
 
@@ -95,6 +96,14 @@ def gather(slabs: Iterable[VisibilityChunk], stokes: tuple[str, ...], centre: Di
                 group.filled = 0
     if group is not None and group.filled:
         yield group.visibilities()
+
+
+def group_bytes(geometry: Geometry) -> int:
+    """Return the memory of visibilities that are gridded at once: less where images are small.
+
+    Each group costs a transform of the image.
+    """
+    return max(int(GROUP_BYTES * min(1.0, (geometry.size / 1024) ** 2)), _FEWEST_BYTES)
 
 
 class _Group:
