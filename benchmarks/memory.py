@@ -20,7 +20,8 @@ def measure(folder, work, chunk_size):
     rows = []
     with tempfile.TemporaryDirectory(dir=work) as out:
         for name in ("full", "double"):
-            for options in (["--stream"], [], ["--stream", "-n", "2"]):
+            for options in (["--stream"], [], ["--stream", "-n", "2"], ["--images"],
+                            ["--images", "-n", "2"]):
                 peak = visds_run(folder / f"{name}.ms", Path(out) / "run", *options,
                                  "--chunk-size", f"{chunk_size}MB").peak / 1e6
                 rows.append([f"{name}.ms {' '.join(options) or 'with chunk files'}", f"{peak:.0f}",

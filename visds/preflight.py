@@ -23,7 +23,7 @@ _RANK_BYTES = 400e6
 _CELL_BYTES = 60
 # In w, of the transforms of an image of a small field.
 _PLANES = 8
-_PIXEL_BYTES = 100
+_PIXEL_BYTES = 160
 """Of an image in the making: its transform, and images and their means in I and V."""
 _GATHERED_BYTES = 24
 """Of a visibility that waits to be gridded, in I and V."""
@@ -53,10 +53,10 @@ def expected_cost(observation: Observation, settings: Settings) -> dict[str, str
     predicting = observation.subtraction.seconds
     imaging = imaging_seconds(observation, settings)
     seconds = total / READ_RATE + predicting + imaging
-    prediction = {"prediction of the sky model": f"{predicting:.2g} s on one rank"} \
+    prediction = {"prediction of the sky model": f"{_seconds(predicting)} on one rank"} \
         if observation.subtraction.model.parts else {}
     if imaging:
-        prediction["images"] = f"{imaging:.2g} s on one rank"
+        prediction["images"] = f"{_seconds(imaging)} on one rank"
     return {"chunks": f"{len(tasks)}, {_bytes(total)} in all",
             "memory of a rank": _bytes(_RANK_BYTES + imaging_bytes(observation, settings)
                                        + stitched_bytes(observation))
@@ -66,6 +66,10 @@ def expected_cost(observation: Observation, settings: Settings) -> dict[str, str
             "time": f"about {seconds:.0f} s on one rank, plus start-up and plots; "
                     + ("more than one rank does not help" if len(tasks) == 1
                        else f"more than {len(tasks)} ranks do not help")}
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.0f} s" if value >= 10 else f"{value:.2g} s"
 
 
 def imaging_seconds(observation: Observation, settings: Settings) -> float:
