@@ -111,7 +111,7 @@ class ImageJob:
     def _groups(self, stokes: tuple[str, ...], parts: tuple[Piece, ...],
                 band: tuple[float, float] | None):
         return gather(read_pieces(parts), stokes, self.geometry.centre, self.uv_range, band,
-                      group_bytes(self.geometry))
+                      group_bytes(self.geometry.size))
 
     def _dirty(self, stokes: tuple[str, ...], made_of: Content, parts: tuple[Piece, ...],
                band: tuple[float, float] | None) -> list[Image]:

@@ -12,7 +12,7 @@ from visds.core.files import make_folder
 from visds.core.plural import counted
 from visds.core.settings import Settings
 from visds.held_products import refuse_other_products
-from visds.imaging.stokes_visibility import GROUP_BYTES
+from visds.imaging.stokes_visibility import group_bytes
 from visds.observation import Observation, prepare
 from visds.run_settings import LARGEST_FIELD
 from visds.visibility.sky_model.engine import NOMINAL
@@ -97,8 +97,7 @@ def imaging_bytes(observation: Observation, settings: Settings) -> float:
         return 0.0
     visibilities = sum(task.visibilities for task in observation.plan.tasks)
     gathered = _GATHERED_BYTES * visibilities / settings["image"].snapshots
-    largest = min(GROUP_BYTES, settings["read"].chunk_size) / 2  # of I and V, not of all four
-    return min(gathered, largest) + _PIXEL_BYTES * LARGEST_FIELD**2
+    return min(gathered, group_bytes(LARGEST_FIELD) / 2) + _PIXEL_BYTES * LARGEST_FIELD**2
 
 
 def stitched_bytes(observation: Observation) -> int:

@@ -89,15 +89,13 @@ class Confirmation:
 class RunImageJob:
     """What is done for every task: images made, and measured at the target.
 
-    Images are returned; those of a folder are written there, and not returned. `largest_group` is
-    the memory (bytes) of visibilities that are gridded at once: that of a chunk.
+    Images are returned; those of a folder are written there, and not returned.
     """
 
     geometry: Geometry
     target: Direction
     headers: dict[str, str]
     flags: FlagSettings
-    largest_group: int
     folder: Path | None = None
 
     def __call__(self, task: ImageTask) -> list[tuple[dict, Image | None]]:
@@ -113,7 +111,7 @@ class RunImageJob:
     def _images(self, stokes, made_of, parts, band) -> list[Image]:
         def groups():
             return gather(self._slabs(parts), stokes, self.geometry.centre, UVRange(None, None),
-                          band, min(group_bytes(self.geometry), self.largest_group))
+                          band, group_bytes(self.geometry.size))
 
         return [image.replace(meta=self.headers) for image in
                 make_dirty(groups, self.geometry, made_of, Gridding())]
@@ -199,8 +197,7 @@ def image_run(observation: Observation, data: SubtractedData, tasks: Sequence[Ch
     headers = source.headers
     snapshots = plan_images(source, dataclasses.replace(
         whole, interval=_snapshot_length(source, settings["image"].snapshots)))
-    job = RunImageJob(geometry, observation.target, headers, settings["flag"],
-                      settings["read"].chunk_size)
+    job = RunImageJob(geometry, observation.target, headers, settings["flag"])
     rows: list[dict] = []
     fields: dict[str, WholeImage] = {}
     for row, image in _run(job, snapshots, farm, "snapshots"):

@@ -15,12 +15,13 @@ from visds.core.polarization import STOKES, pairs_of
 from visds.core.quantities import UVDistance
 from visds.core.sky import LIGHT_SPEED, Direction
 from visds.core.vector import given, turn
-from visds.imaging.geometry import Geometry, turn_to
+from visds.imaging.geometry import turn_to
 from visds.visibility.chunk import VisibilityChunk
 
 GROUP_BYTES = 256_000_000
-"""Memory of the visibilities that are gridded at once into an image of 1024 x 1024 or more."""
-_FEWEST_BYTES = 32_000_000
+"""Memory of the visibilities that are taken at once, unless there are images to be made of them."""
+_BYTES_A_PIXEL = 64
+_FEWEST_BYTES, _MOST_BYTES = 16_000_000, 1_000_000_000
 _BYTES = 48  # of four Stokes parameters, so that groups are the same whichever are made
 
 
@@ -98,12 +99,12 @@ def gather(slabs: Iterable[VisibilityChunk], stokes: tuple[str, ...], centre: Di
         yield group.visibilities()
 
 
-def group_bytes(geometry: Geometry) -> int:
-    """Return the memory of visibilities that are gridded at once: less where images are small.
+def group_bytes(size: int) -> int:
+    """Return the memory of visibilities that are gridded at once, into an image of so many pixels.
 
-    Each group costs a transform of the image.
+    About that of the image's transform, for that is what each group costs.
     """
-    return max(int(GROUP_BYTES * min(1.0, (geometry.size / 1024) ** 2)), _FEWEST_BYTES)
+    return min(max(_BYTES_A_PIXEL * size**2, _FEWEST_BYTES), _MOST_BYTES)
 
 
 class _Group:
