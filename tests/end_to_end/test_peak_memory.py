@@ -8,8 +8,6 @@ from launch import environment, run
 
 CHUNK = 8e6
 PYTHON_AND_LIBRARIES = 500e6
-GROWS = pytest.mark.xfail(
-    strict=False, reason="with images the growth is 17 to 29 MB from run to run, 25 are allowed")
 PROGRAM = """
 import sys
 from visds.commands.run import main
@@ -29,8 +27,7 @@ def peak(path, out, *options):
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.parametrize("options", [
-    pytest.param((), marks=GROWS), pytest.param(("--stream",), marks=GROWS), ("--no-images",),
-    ("--stream", "--no-images")])
+    (), ("--stream",), ("--no-images",), ("--stream", "--no-images")])
 def test_a_measurement_set_six_times_as_long_takes_no_more_memory(simulated, tmp_path, options):
     sizes, peaks = [], []
     for scan_length in ("200s", "1200s"):
@@ -39,5 +36,7 @@ def test_a_measurement_set_six_times_as_long_takes_no_more_memory(simulated, tmp
         sizes.append(sum(file.stat().st_size for file in path.rglob("*")))
         peaks.append(peak(path, tmp_path / scan_length, *options))
     assert sizes[1] - sizes[0] > 60e6
-    assert peaks[1] - peaks[0] < 25e6
     assert max(peaks) < 3 * CHUNK + PYTHON_AND_LIBRARIES
+    if "--no-images" not in options and 25e6 <= peaks[1] - peaks[0] < 35e6:
+        pytest.xfail("with images it is 17 to 29 MB more from run to run, 25 are allowed")
+    assert peaks[1] - peaks[0] < 25e6
