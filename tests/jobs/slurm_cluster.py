@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from numba.core.caching import UserProvidedCacheLocator
+
 PROJECT = Path(__file__).resolve().parents[2]
 NEEDED = ("slurmctld", "slurmd", "sbatch", "munged", "unshare", "nsenter", "setpriv")
 USER, GROUP = 65534, 65534  # nobody: Slurm is used as people use it, not as root
@@ -83,8 +85,9 @@ class Cluster:
         self.state.chmod(0o755)
         self.folder = self.state / "a user's folder"
         self.folder.mkdir()
-        os.chown(self.folder, USER, GROUP)
         try:
+            _copy_kernels(self.folder / "kernels")
+            self.give(self.folder)
             self._start()
         except BaseException:
             self.__exit__()
@@ -166,6 +169,21 @@ def wait_for(done: Callable[[], object], seconds: float, what: str,
         if time.monotonic() > end:
             raise RuntimeError(f"waited {seconds} s for {what}\n{explain()}")
         time.sleep(0.05)
+
+
+def _copy_kernels(folder: Path) -> None:
+    """Copy the kernels beside the sources, which nobody else's numba uses, to a cache of numba's.
+
+    To compile them takes a minute and a half on both nodes at once.
+    """
+    folder.mkdir()
+    for path in (PROJECT / "visds").rglob("__pycache__/*.nb[ic]"):
+        source = path.parents[1] / "a.py"
+        kept = folder / UserProvidedCacheLocator.get_suitable_cache_subpath(str(source))
+        kept.mkdir(exist_ok=True)
+        shutil.copy2(path, kept)
+    for path in PROJECT.glob("visds/core/__pycache__/visds-kernels.txt"):
+        shutil.copy2(path, folder)
 
 
 def _free_ports(count: int) -> list[int]:

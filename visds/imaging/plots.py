@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 from astropy.table import Table
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, Rectangle
@@ -21,6 +22,8 @@ from visds.imaging.caption import (
 from visds.imaging.image import Beam, Image
 
 _DOTS = 110
+_PANEL, _LEFT, _RIGHT, _BELOW, _ABOVE = 4.4, 0.95, 1.15, 0.6, 0.8
+"""Side of a square panel of an image and what is around it, inches."""
 _NEAR_BEAMS = 20
 _ALL_OF_IT = 0.8
 """An area about the target of so much of the image's width is not drawn beside it."""
@@ -60,25 +63,23 @@ def image_figure(image: Image, target: Direction, rms: float, *, mark: str = "ta
     whole = (0, size, 0, size)
     near = (x0, x1, y0, y1)
     beside = min(x1 - x0, y1 - y0) < _ALL_OF_IT * size
-    figure = _figure(12.6 if beside else 7.4, 5.7)
-    panels = figure.subplots(1, 2 if beside else 1, squeeze=False)[0]
+    figure, panels = _image_panels(2 if beside else 1)
     where = f"{mark} (strokes) at {target}" if is_inside else \
         f"the {mark}, {target}, is outside"
     if beside:
         scatter = 1.4826 * float(np.nanmedian(np.abs(image.values))) or math.inf
-        units = [_draw(figure, panels[0], image, whole,
-                       (5 * scatter, 20 * scatter, 10 * scatter)),
-                 _draw(figure, panels[1], image, near, (math.inf,) * 3)]
+        units = [_draw(*panels[0], image, whole, (5 * scatter, 20 * scatter, 10 * scatter)),
+                 _draw(*panels[1], image, near, (math.inf,) * 3)]
         side = _blocks(image.values)
         drawn = f", the strongest of {side} x {side} pixels" if side > 1 else ""
-        panels[0].set_title(f"all of the image{drawn}, about {image.geometry.centre} ICRS",
-                            fontsize=9)
-        panels[1].set_title(f"{_NEAR_BEAMS} beams about the {where}" if is_inside
-                            else f"its middle; {where}", fontsize=9)
+        panels[0][0].set_title(f"all of the image{drawn}, about {image.geometry.centre} ICRS",
+                               fontsize=9)
+        panels[1][0].set_title(f"{_NEAR_BEAMS} beams about the {where}" if is_inside
+                               else f"its middle; {where}", fontsize=9)
     else:
-        units = [_draw(figure, panels[0], image, whole, (math.inf,) * 3)]
-        panels[0].set_title(where, fontsize=9)
-    for axes, unit, share in zip(panels, units, (60, 20) if beside else (20,), strict=True):
+        units = [_draw(*panels[0], image, whole, (math.inf,) * 3)]
+        panels[0][0].set_title(where, fontsize=9)
+    for (axes, _), unit, share in zip(panels, units, (60, 20) if beside else (20,), strict=True):
         left, right = axes.get_xlim()
         if is_inside:
             _mark(axes, _offset(image, x, y, unit), (left - right) / share)
@@ -110,7 +111,7 @@ def light_curve_figure(curves: dict[str, Table], *, title: str = "",
     apparent : bool
         Whether the flux densities are not corrected for the primary beam: the axes say so.
     """
-    figure = _figure(9, 1.4 + 2.4 * len(curves))
+    figure = _figure(9, 1.4 + 2.4 * len(curves), layout="constrained")
     panels = figure.subplots(len(curves), 1, sharex=True, squeeze=False)[:, 0]
     time = np.unique(np.concatenate([np.asarray(table["time"]) for table in curves.values()]))
     places, gaps = _shortened(time)
@@ -142,10 +143,27 @@ def light_curve_figure(curves: dict[str, Table], *, title: str = "",
     return figure
 
 
-def _figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), dpi=_DOTS, layout="constrained")
+def _figure(width: float, height: float, layout: str | None = None) -> Figure:
+    figure = Figure(figsize=(width, height), dpi=_DOTS, layout=layout)
     FigureCanvasAgg(figure)
     return figure
+
+
+def _image_panels(number: int) -> tuple[Figure, list[tuple[Axes, Axes]]]:
+    """Return a figure of square panels side by side, and each with the axes of its colour bar.
+
+    All is of the same size in all of them: matplotlib's layouts take as long as the drawing.
+    """
+    step = _LEFT + _PANEL + _RIGHT
+    width, height = number * step, _BELOW + _PANEL + _ABOVE
+    figure = _figure(width, height)
+    panels = [tuple(figure.add_axes(((k * step + left) / width, (_BELOW + below) / height,
+                                     wide / width, high / height))
+                    for left, below, wide, high in (
+                        (_LEFT, 0.0, _PANEL, _PANEL),
+                        (_LEFT + _PANEL + 0.15, 0.05 * _PANEL, 0.2, 0.9 * _PANEL)))
+              for k in range(number)]
+    return figure, panels
 
 
 def _png(figure: Figure) -> bytes:
@@ -183,7 +201,7 @@ def _digits(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _draw(figure: Figure, axes, image: Image, area: tuple[int, int, int, int],
+def _draw(axes: Axes, colour_bar: Axes, image: Image, area: tuple[int, int, int, int],
           reach: tuple[float, float, float]) -> float:
     """Draw a part of an image and return the unit of its axes, deg.
 
@@ -215,7 +233,7 @@ def _draw(figure: Figure, axes, image: Image, area: tuple[int, int, int, int],
     beyond = {(False, False): "neither", (True, False): "min", (False, True): "max",
               (True, True): "both"}[lowest < low, highest > high]
     per = "pixel" if image.kind == "model" else "beam"
-    figure.colorbar(shown, ax=axes, label=f"{_greek(unit)}/{per}", shrink=0.9, extend=beyond)
+    axes.figure.colorbar(shown, cax=colour_bar, label=f"{_greek(unit)}/{per}", extend=beyond)
     axes.set_xlabel(f"l to the east of the image's centre ({angle_name})")
     axes.set_ylabel(f"m to the north ({angle_name})")
     return angle
