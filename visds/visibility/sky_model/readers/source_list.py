@@ -175,9 +175,10 @@ def _fields(line: str, where: str) -> tuple[list[_Field], str | None]:
         raise SkyModelError(f"{where}: the Format line lacks {', '.join(missing)}; it has "
                             f"{', '.join(name for name in names if name != 'dummy')}")
     for name in names:
-        if name.startswith("spectralindex") and name != "spectralindex":
-            raise SkyModelError(f"{where}: field {name} is of an old format; expected "
-                                "SpectralIndex with values such as [-0.7, 0.1]")
+        if name.startswith("spectral") and name != "spectralindex":
+            raise SkyModelError(f"{where}: field {name} is of a form of spectrum that is not "
+                                "known; expected SpectralIndex with values such as [-0.7, 0.1], "
+                                "and LogarithmicSI")
         if name != "dummy" and names.count(name) > 1:
             raise SkyModelError(f"{where}: field {name} occurs twice")
     return fields, separator
