@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import math
+import re
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from launch import RANKS, on_ranks, run
 from rooms import chunks
 
 from visds.commands.model import main
+from visds.commands.run import main as run_main
 from visds.core.errors import SettingsError
 from visds.core.sky import Direction
 from visds.imaging.component_table import component_table
@@ -88,6 +90,16 @@ def test_the_table_is_the_model_of_the_images_at_all_frequencies(made):
     image = to_components(read_sky_model([str(made[0] / "field.model.tt0")], ()).parts[0].content)
     np.testing.assert_allclose(np.sort(table[0], axis=0),
                                np.sort(image.flux_density(frequency)[0], axis=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["field.model.tt0", "field.components.ecsv"])
+def test_a_run_subtracts_the_images_or_the_table(field, made, tmp_path, capsys, name):
+    assert run_main([str(field.measurement_set), "-o", str(tmp_path / "out"), "--no-images",
+                     "--plots", "lightcurve", "--model", str(made[0] / name)]) == 0
+    held, error = map(float, re.search(r"the data hold ([\d.]+) \+- ([\d.]+) of the sky model",
+                                       capsys.readouterr().out).groups())
+    assert held == pytest.approx(1, abs=4 * error)
+    assert error < 0.01
 
 
 def test_products_are_images_tables_and_a_record(made):

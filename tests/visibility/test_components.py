@@ -6,6 +6,7 @@ from astropy import units
 from astropy.table import Table
 
 from visds.core.errors import SkyModelError
+from visds.visibility.sky_model.components import check_spectra
 from visds.visibility.sky_model.readers.table import read_components
 
 HEADER = "ra,dec,I,Q,U,V,reference_frequency,spectral_index\n"
@@ -78,3 +79,27 @@ def test_a_column_in_another_kind_of_unit_is_refused(tmp_path):
     table.write(path, format="ascii.ecsv")
     with pytest.raises(SkyModelError, match="column I has the unit 'K', expected one of Jy"):
         read_components(path)
+
+
+@pytest.mark.parametrize(("columns", "values"), [
+    ("I,reference_frequency,taylor_1", "0.3,1e9,-0.75"),
+    ("I,reference_frequency,spectral_index", "0.3,7.4e7,-3"),
+    ("I,V,reference_frequency,spectral_index", "0,0.1,1e9,-1"),
+    ("I,reference_frequency,spectral_index", "0,1e9,-0.7")])
+def test_spectra_of_the_sky_are_credible(tmp_path, columns, values):
+    check_spectra(read_components(written(tmp_path, f"ra,dec,{columns}\n1,2,{values}\n")),
+                  1e9, 2e9)
+
+
+@pytest.mark.parametrize(("columns", "values", "message"), [
+    ("I,reference_frequency,spectral_index", "0.3,1e8,7",
+     "component 1 has the spectral index 7 at 100 MHz, more than 1000 times"),
+    ("I,V,reference_frequency,spectral_index", "0,0.1,1e8,7", "the spectral index 7"),
+    ("I,reference_frequency,taylor_1", "0.3,1.5e8,-0.75",
+     "component 1 has a spectrum of Taylor terms about 150 MHz, more than an octave from data at "
+     "1000 to 2000 MHz"),
+    ("I,reference_frequency,taylor_1", "0.3,1e10,-0.75", "more than an octave")])
+def test_spectra_that_cannot_be_are_refused(tmp_path, columns, values, message):
+    model = read_components(written(tmp_path, f"ra,dec,{columns}\n1,2,{values}\n"))
+    with pytest.raises(SkyModelError, match=message):
+        check_spectra(model, 1e9, 2e9, "model.csv")

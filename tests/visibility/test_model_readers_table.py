@@ -120,6 +120,18 @@ def test_any_catalogue_is_read_by_a_mapping_with_units(tmp_path):
     assert model.shape.tolist() == [[8, 8, 0], [0, 0, 0]]
 
 
+def test_of_an_own_table_columns_that_are_not_mapped_keep_their_meaning(tmp_path):
+    path = written(tmp_path, "ra,dec,I_mJy,reference_frequency,spectral_index,major,minor,pa\n"
+                             "24.75,-17.95,12.5,1.4e9,-0.7,8,6,20\n")
+    model = read_components(path, "I=I_mJy:mJy")
+    assert [model.ra[0], model.dec[0], model.stokes[0, 0]] == [24.75, -17.95, 0.0125]
+    assert model.reference_frequency.tolist() == [1.4e9]
+    assert model.spectral_terms.tolist() == [[-0.7]]
+    assert model.shape.tolist() == [[8, 6, 20]]
+    path = written(tmp_path, "RAJ2000,DEJ2000,I,reference_frequency\n24.75,-17.95,1,1e9\n")
+    assert [read_components(path).ra[0], read_components(path).dec[0]] == [24.75, -17.95]
+
+
 def test_positions_of_another_catalogue_are_found_by_their_usual_names(tmp_path):
     path = written(tmp_path, "RAJ2000,DEJ2000,S\n24.75,-17.95,1.5\n")
     model = read_components(path, "I=S:Jy,reference_frequency=1400:MHz")
@@ -154,6 +166,8 @@ OWN = "ra,dec,I,reference_frequency,major,minor,pa\n"
     (BDSF.replace("1.50000e+08 Hz", "Unknown"), None, "has no column reference_frequency"),
     (BDSF.replace("2000.0", "1875.0"), None, "has the equinox 1875.0, expected 2000 or 1950"),
     (OWN + "1,2,3,1e9,20,,0\n", None, "minor of component 1 is nan"),
+    ("ra,dec,I,reference_frequency,taylor_1,taylor_4\n1,2,3,1e9,1,1\n", None,
+     "has a column taylor_4, expected at most taylor_1, taylor_2, taylor_3"),
     (OWN.replace(",minor", ",b") + "1,2,3,1e9,20,10,0\n", None,
      "has a column for major, pa, expected major, minor and pa together"),
     (OWN.replace("pa", "x") + "1,2,3,1e9,20,10,0\n", None,

@@ -8,6 +8,7 @@ from visds.core.errors import SkyModelError
 from visds.core.sky import Direction, convert_positions, direction_cosines
 
 _CREDIBLE = 1000.0
+_OCTAVE = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +48,9 @@ class ComponentModel:
 
     def __post_init__(self):
         count = len(self.ra)
-        terms = np.asarray(self.spectral_terms, float).reshape(count, -1)
-        object.__setattr__(self, "spectral_terms", terms)
+        terms = np.asarray(self.spectral_terms, float)
+        object.__setattr__(self, "spectral_terms",
+                           terms if terms.ndim == 2 else terms.reshape(count, 1))
         for name, default in (("is_logarithmic", np.ones(count, bool)),
                               ("shape", np.zeros((count, 3))),
                               ("is_polarization_constant", np.zeros(count, bool))):
@@ -98,20 +100,28 @@ def check_spectra(model: ComponentModel, lowest: float, highest: float, origin: 
     ------
     SkyModelError
         If a component has there more than 1000 times its flux density at its reference frequency,
-        by its logarithmic spectral terms. `origin` is named.
+        by its logarithmic spectral terms; or if it has ordinary ones, which hold about the
+        reference frequency only, and that is more than an octave off. `origin` is named.
     """
-    used = np.flatnonzero(model.is_logarithmic & (model.stokes[:, 0] != 0))
-    with np.errstate(over="ignore"):
-        flux = model.select(used).flux_density(np.array([lowest, highest]))[0]
-        growth = np.abs(flux / model.stokes[used, :1]).max(axis=1, initial=0)
-    wrong = used[~(growth < _CREDIBLE)]
-    if len(wrong):
-        k = wrong[0]
+    band = f"data at {lowest / 1e6:.6g} to {highest / 1e6:.6g} MHz"
+    reference = model.reference_frequency
+    is_far = (~model.is_logarithmic & model.spectral_terms.any(axis=1)
+              & ((lowest / reference > _OCTAVE) | (reference / highest > _OCTAVE)))
+    if is_far.any():
+        k = int(np.argmax(is_far))
+        raise SkyModelError(
+            f"sky model {origin}: component {k + 1} has a spectrum of Taylor terms about "
+            f"{reference[k] / 1e6:.6g} MHz, more than an octave from {band}, where they mean "
+            "nothing")
+    with np.errstate(over="ignore", invalid="ignore"):
+        flux = np.abs(model.flux_density(np.array([lowest, highest]))).max(axis=(0, 2))
+    is_wrong = model.is_logarithmic & ~(flux <= _CREDIBLE * np.abs(model.stokes).max(axis=1))
+    if is_wrong.any():
+        k = int(np.argmax(is_wrong))
         raise SkyModelError(
             f"sky model {origin}: component {k + 1} has the spectral index "
-            f"{model.spectral_terms[k, 0]:.6g} at {model.reference_frequency[k] / 1e6:.6g} MHz, "
-            f"more than {_CREDIBLE:g} times its flux density at {lowest / 1e6:.6g} to "
-            f"{highest / 1e6:.6g} MHz")
+            f"{model.spectral_terms[k, 0]:.6g} at {reference[k] / 1e6:.6g} MHz, more than "
+            f"{_CREDIBLE:g} times its flux density at {band}")
 
 
 def _power(ratio: np.ndarray, terms: np.ndarray) -> np.ndarray:

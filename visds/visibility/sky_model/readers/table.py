@@ -69,15 +69,17 @@ def read_components(path: str | os.PathLike, columns: str | None = None) -> Comp
 
     Three kinds are known by their columns: the project's own, ra, dec (deg), I and optionally Q,
     U, V (Jy), reference_frequency (Hz), spectral_index or taylor_1, taylor_2, taylor_3 (Jy), major,
-    minor (arcsec) and pa (deg); the
-    catalogues of AegeanTools, whose fitted sizes are deconvolved with the psf; and those of
-    PyBDSF, with the sizes that it has deconvolved itself. Units that the file gives are converted.
+    minor (arcsec) and pa (deg); the catalogues of AegeanTools, whose fitted sizes are deconvolved
+    with the psf; and those of PyBDSF, with the sizes that it has deconvolved itself. A table with
+    a column reference_frequency is the project's, whatever else is mapped. Units that the file
+    gives are converted.
 
     Parameters
     ----------
     path : path
     columns : str, optional
-        Column mapping that goes before, as ``ra=RA,dec=DEC,I=S:mJy,reference_frequency=1.4GHz``.
+        Column mapping that goes before these names, as
+        ``ra=RA,dec=DEC,I=S:mJy,reference_frequency=1.4GHz``.
         Names: ra, dec, I, Q, U, V, reference_frequency, spectral_index, taylor_1 to taylor_3,
         major, minor, pa (full widths at half maximum without the beam), and frame.
 
@@ -98,6 +100,8 @@ class _Reader:
         self.path, self.table, self.mapping = path, table, mapping
         self.layout = next((layout for layout in (_OWN, _AEGEAN, _PYBDSF)
                             if layout.needed <= set(table.colnames)), None)
+        if self.layout is None and "reference_frequency" in table.colnames:
+            self.layout = _OWN
         usual = self.layout.columns if self.layout else {}
         self.columns = {key: Mapped(column) for key, column in usual.items()
                         if column in table.colnames} | dict(mapping.columns)
@@ -125,6 +129,11 @@ class _Reader:
 
     def _spectra(self) -> tuple[np.ndarray, np.ndarray]:
         """Return spectral terms (S,K) and whether they are logarithmic (S)."""
+        unknown = [name for name in self.table.colnames
+                   if name.startswith("taylor_") and name not in _TAYLOR]
+        if unknown:
+            raise SkyModelError(f"sky model {self.path} has a column {unknown[0]}, expected at "
+                                f"most {', '.join(_TAYLOR)}")
         taylor = [key for key in _TAYLOR if key in self.columns]
         if not taylor:
             return self._values("spectral_index"), np.ones(len(self.table), bool)
@@ -138,7 +147,7 @@ class _Reader:
     def _position(self) -> tuple[np.ndarray, np.ndarray, str]:
         found = Columns(self.table, self.mapping, str(self.path))
         frame = self.mapping.frame
-        if self.layout is None or "ra" in self.mapping.columns:
+        if not {"ra", "dec"} <= self.columns.keys() or "ra" in self.mapping.columns:
             ra, dec, frame = found.position()
             for name, values in (("ra", ra), ("dec", dec)):
                 self._check(np.isfinite(values), values, name, "a finite number")
