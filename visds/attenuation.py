@@ -64,7 +64,8 @@ def prepare_beam(plan: Plan, settings: PrimaryBeamSettings,
         warnings.append(f"the primary beam leaves less than 5 % of the target in {lost} of "
                         f"{len(power)} channel frequencies: they are empty")
     known_power = power[power > 0]
+    ends = [f"{value:.3g}" for value in (known_power.min(), known_power.max())]
     return Attenuation(
         PointedBeam(beam, pointing, centre), target, float(np.median(known_power)),
-        f"{beam.describe()}; power at the target {known_power.min():.3g} to "
-        f"{known_power.max():.3g}", tuple(warnings))
+        f"{beam.describe()}; power at the target {' to '.join(dict.fromkeys(ends))}",
+        tuple(warnings))

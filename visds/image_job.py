@@ -61,8 +61,9 @@ class Waiting:
 class ImageJob:
     """A worker's share of the recipe of images.
 
-    With `cleaning` the images of intervals are cleaned; differences are those of dirty images.
-    With `waiting` images are kept for the search: of a task with a difference that alone.
+    With `cleaning` the images of intervals are cleaned, and their rows say how as `cleaned`;
+    differences are those of dirty images. With `waiting` images are kept for the search: of a task
+    with a difference that alone.
     """
 
     folder: Path
@@ -79,9 +80,9 @@ class ImageJob:
     def __call__(self, task: ImageTask) -> tuple[list[dict], list[WaitingImage]]:
         """Make the images of a task; return their rows of the table and what is to be searched."""
         on = self._dirty(task.stokes, *task.on)
-        rows, searched = [], []
+        searched = []
         shown = self._shown(on, task.on)
-        rows += [self._written(image) for image in shown]
+        rows = [self._written(image) for image in shown]
         if task.off is None:
             searched = shown if self.waiting and self.waiting.cleaned else on
         else:
@@ -135,7 +136,7 @@ class ImageJob:
             self.cleaning.settings, observatory=self.cleaning.observatory, mjd=content.middle,
             frame=content.frame, scratch=self.folder,
             say=functools.partial(logger.info, "%s, Stokes %s: %s", content.name, image.stokes))
-        meta = image.meta | {"CLEAN": f"{made.iterations} iterations: {made.reason}"}
+        meta = image.meta | {"CLEAN": made.summary}
         restored = image.replace(values=made.image, kind="cleaned", beam=made.beam, response=None,
                                  meta=meta)
         write_image(restored.replace(values=made.residual, kind="residual"),
@@ -150,6 +151,7 @@ class ImageJob:
         write_image(image, path)
         # With or without all of the response the same is measured.
         row = measured(image.replace(response=cropped_response(image)), self.target, path.name)
+        row["cleaned"] = image.meta.get("CLEAN", "")
         if self.pictures:
             from visds.imaging.plots import quick_look
 

@@ -97,11 +97,17 @@ class ImagedObservation:
         cell = settings.cell or automatic_cell(
             self._used(uvw), max(float(part.max()) for part in frequency))
         doubts = []
+        lowest = min(float(part.min()) for part in frequency)
+        field = min(np.degrees(2 * LIGHT_SPEED / lowest / self.dish_diameter), _WIDEST) \
+            if self.dish_diameter > 0 else 0.0
         if settings.size:
             size = good_size(settings.size)
-        elif self.dish_diameter > 0:
-            lowest = min(float(part.min()) for part in frequency)
-            field = min(np.degrees(2 * LIGHT_SPEED / lowest / self.dish_diameter), _WIDEST)
+            if settings.find and size * cell < field:
+                doubts.append(
+                    f"images are {angle_text(size * cell)} wide, less than twice the primary "
+                    f"beam ({angle_text(field)}): sidelobes of sources outside of them may be "
+                    "taken for sources (a sky model or a larger --size helps)")
+        elif field:
             size = automatic_size(cell, field)
             if field / cell > LARGEST_AUTOMATIC:
                 doubts.append(

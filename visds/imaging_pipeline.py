@@ -155,9 +155,10 @@ def make_images(observation: ImagedObservation, folder: Path, geometry: Geometry
                 logger.debug(outcome.traceback)
                 continue
             made, to_search = outcome.result
-            if cleaning:
-                logger.info("%s is cleaned, Stokes %s", outcome.task.name,
-                            " ".join(outcome.task.stokes))
+            for row in made:
+                if row["cleaned"]:
+                    logger.info("%s, Stokes %s, is cleaned: %s", row["name"], row["stokes"],
+                                row["cleaned"])
             if not made:
                 logger.info("%s: every visibility is flagged, no image", outcome.task.name)
             rows += made
@@ -194,13 +195,16 @@ def _without(sources: KnownSources, *, job: ImageJob, tasks: Sequence[ImageTask]
 
 
 def _doubt_weights(rows: list[dict]) -> None:
-    """Warn where the noise is not at all what the weights say."""
-    ratio = np.array([row["rms"] / row["expected_rms"] for row in rows
-                      if row["rms"] > 0 and row["expected_rms"] > 0])
-    if ratio.size and not 1 / _WEIGHTS_WRONG < np.median(ratio) < _WEIGHTS_WRONG:
+    """Warn where the noise is not at all what the weights say, in the quietest Stokes parameter."""
+    ratios: dict[str, list[float]] = {}
+    for row in rows:
+        if row["rms"] > 0 and row["expected_rms"] > 0:
+            ratios.setdefault(row["stokes"], []).append(row["rms"] / row["expected_rms"])
+    least = min(map(np.median, ratios.values()), default=1.0)
+    if not 1 / _WEIGHTS_WRONG < least < _WEIGHTS_WRONG:
         logger.warning("the noise of images is %.2g times that of their weights: these have no "
-                       "scale, or images hold far more than noise; expected_rms means nothing",
-                       np.median(ratio))
+                       "scale%s; expected_rms means nothing", least,
+                       ", or images hold far more than noise" if least > 1 else "")
 
 
 def _cleaning(observation: ImagedObservation, settings: Settings) -> Cleaning | None:

@@ -17,6 +17,7 @@ from visds.visibility.read import SLAB_BYTES, ChunkReader
 _PIECES = 16
 _NOTABLE = 0.2
 _SIGNIFICANT = 4.0
+_TOO_WEAK = 2.0
 _LEAST_ELSEWHERE = 1e-6
 """Share of the model's power that has to be left when the target's direction is taken out."""
 
@@ -32,16 +33,22 @@ class ModelFit:
         if not math.isfinite(self.scale):
             return ("how much of the sky model the data hold cannot be told: all of it is at the "
                     "target, or there is one baseline")
+        if self.error > _TOO_WEAK and not self._is_wrong():
+            return ("how much of the sky model the data hold cannot be told: it is too weak "
+                    f"beside their noise ({self.scale:.1f} +- {self.error:.1f} of it)")
         digits = max(3, 1 - math.floor(math.log10(self.error))) if self.error else 3
         return (f"the data hold {self.scale:.{digits}f} +- {self.error:.{digits}f} of the sky "
                 "model")
 
     def warning(self) -> str:
         """Return what to doubt, empty if nothing."""
-        if not abs(self.scale - 1) > max(_NOTABLE, _SIGNIFICANT * self.error):
+        if not self._is_wrong():
             return ""
         return (f"{self}: its unit, scale or place is wrong, it was given twice, it is of another "
                 "epoch, or the calibration is not that of the data")
+
+    def _is_wrong(self) -> bool:
+        return abs(self.scale - 1) > max(_NOTABLE, _SIGNIFICANT * self.error)
 
 
 def fit_model(data: SubtractedData, tasks: Sequence[ChunkTask], target: Direction) -> ModelFit:

@@ -59,6 +59,7 @@ def test_every_command_of_the_tutorial_runs(tmp_path):
         said += done.stdout
     peak = float(re.search(r"peak ([\d.]+) \+-", said)[1])
     assert peak == pytest.approx(0.3, abs=0.05)
+    assert "has no source at the target in its difference image" in said
     assert {path.name for path in (tmp_path / "figures").iterdir()} >= {"overview.pdf",
                                                                        "dynspec_V.png"}
 

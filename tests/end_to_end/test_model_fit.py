@@ -11,6 +11,7 @@ from casacore.tables import table
 from visds.commands.run import main
 from visds.core.sky import LIGHT_SPEED, Direction
 from visds.imaging.geometry import Geometry
+from visds.model_fit import ModelFit
 
 PLACES = (120.0, 60.0), (-90.0, 150.0)  # arcsec to the east and to the north
 FIELD = (0.1, 0.05)
@@ -97,3 +98,9 @@ def test_of_a_model_at_the_target_alone_nothing_is_told(simulated, tmp_path, cap
     said = capsys.readouterr()
     assert "the data hold cannot be told: all of it is at the target" in said.out
     assert "its constant flux density is lost" in said.out + said.err
+
+
+def test_a_model_that_noise_hides_is_called_too_weak():
+    assert "it is too weak beside their noise (9.2 +- 3.2 of it)" in str(ModelFit(9.19, 3.22))
+    assert not ModelFit(9.19, 3.22).warning()
+    assert "the data hold 9.190 +- 0.620" in ModelFit(9.19, 0.62).warning()

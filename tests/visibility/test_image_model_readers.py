@@ -157,6 +157,15 @@ def test_a_missing_term_is_named(kind, tmp_path):
 
 
 @both
+def test_a_last_term_is_missed_where_its_residual_image_is_there(kind, tmp_path):
+    for name in ("sky.model.tt0", "sky.residual.tt0", "sky.residual.tt1"):
+        WRITE[kind](tmp_path / name_of(kind, name), pixels_of(1, 1, 6, 8))
+    said = refused(kind, tmp_path / name_of(kind, "sky.model.tt0"))
+    assert name_of(kind, "sky.model.tt1") + " is missing; there is " + name_of(
+        kind, "sky.residual.tt1") in said
+
+
+@both
 def test_terms_that_do_not_belong_together_are_refused(kind, tmp_path):
     def family(name, **changes):
         size = changes.pop("size", (6, 8))

@@ -5,6 +5,7 @@ Högbom's clean (1974) or, with scales, multi-scale clean (Cornwell 2008) where 
 """
 
 import contextlib
+import math
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ import numpy as np
 from visds.core.casa import TaskError, load_casatools, run_task
 from visds.core.errors import ImagingError
 from visds.core.flux_text import flux_text
+from visds.core.plural import counted
 from visds.imaging.clean_settings import CleanSettings
 from visds.imaging.geometry import Geometry
 from visds.imaging.image import Beam
@@ -44,6 +46,8 @@ _ALIKE = 0.05
 _ZERO_MASK = 7  # of tclean's stop codes
 _DIVERGED = (5, 6)
 _ITERATIONS, _THRESHOLD, _STUCK, _SIGMA = 1, 2, 4, 8
+_MASKED = (_THRESHOLD, _STUCK, _ZERO_MASK, _SIGMA)
+"""Codes after which there may be more to clean outside of a mask."""
 _KINDS = ("image", "model", "residual", "psf", "sumwt", "pb")
 _WATCH_EVERY = 0.5
 
@@ -70,6 +74,12 @@ class CleanImages:
     peak: float
     gridder: str
 
+    def summary(self) -> str:
+        """Return how it was cleaned, in words."""
+        left = self.peak / self.rms if self.rms else math.nan
+        return (f"{counted(self.iterations, 'iteration')}: {self.reason}; peak of the residual "
+                f"{left:.1f} rms")
+
     def path(self, kind: str, term: int = 0) -> Path:
         """Return where an image is: image, model, residual or psf of a Taylor term; mask."""
         return Path(f"{self.prefix}.{kind}" + ("" if kind == "mask" else f".tt{term}"))
@@ -84,7 +94,7 @@ class Cleaned:
     """A deconvolved image of one Stokes parameter.
 
     `image` (restored) and `residual` (Y,X) Jy/beam, `model` (Y,X) Jy/pixel, `response` (Y,X) to a
-    point source of 1 Jy, and the rest as `CleanImages` has it.
+    point source of 1 Jy; how it was cleaned, in words.
     """
 
     image: np.ndarray
@@ -92,8 +102,7 @@ class Cleaned:
     model: np.ndarray
     response: np.ndarray
     beam: Beam
-    iterations: int
-    reason: str
+    summary: str
 
 
 def clean_image(groups: Iterable[StokesVisibilities], geometry: Geometry, weighting: Weighting,
@@ -129,7 +138,7 @@ def clean_image(groups: Iterable[StokesVisibilities], geometry: Geometry, weight
         images = clean(data, folder / "image", geometry, weighting, settings, say=say)
         return Cleaned(image=images.read("image"), residual=images.read("residual"),
                        model=images.read("model"), response=images.read("psf"),
-                       beam=images.beam, iterations=images.iterations, reason=images.reason)
+                       beam=images.beam, summary=images.summary())
 
 
 def clean(data: ScratchSet, prefix: Path, geometry: Geometry, weighting: Weighting,
@@ -137,9 +146,10 @@ def clean(data: ScratchSet, prefix: Path, geometry: Geometry, weighting: Weighti
           say: Callable[[str], None] | None = None) -> CleanImages:
     """Clean the image of a scratch set, and leave tclean's images as `prefix` followed by a kind.
 
-    With the mask "auto" of the settings, an image in which tclean's auto-multithresh finds no
-    region although something stands out is cleaned everywhere, to 5 sigma at least. `say` is told
-    what tclean is at, a line for each major cycle.
+    With the mask "auto" of the settings, an image in which tclean's auto-multithresh leaves
+    something that stands out, because it is hardly above the sidelobes of others, is cleaned
+    everywhere in the end, to 5 sigma at least. `say` is told what tclean is at, a line for each
+    major cycle.
 
     Raises
     ------
@@ -160,14 +170,20 @@ def clean(data: ScratchSet, prefix: Path, geometry: Geometry, weighting: Weighti
     with _watched(log, say):
         result = _tclean(options, prefix, log)
         rms, peak = _noise(prefix)
-        if result["stopcode"] == _ZERO_MASK and peak > _EVERYWHERE_SIGMA * rms:
+        iterations, cycles = int(result["iterdone"]), int(result["nmajordone"])
+        if (options["usemask"] != "user" and result["stopcode"] in _MASKED
+                and peak > max(_EVERYWHERE_SIGMA * rms, settings.clean_threshold)):
             if say:
-                say("no region stands out from the sidelobes: cleaning everywhere")
+                say(f"{peak / rms:.1f} rms are left outside of the regions that tclean's mask "
+                    "finds: cleaning everywhere")
             shutil.rmtree(f"{prefix}.mask", ignore_errors=True)  # it would be used again
             options |= {"usemask": "user", "calcpsf": False, "calcres": False,
+                        "niter": settings.niter - iterations,
                         "nsigma": max(settings.clean_sigma, _EVERYWHERE_SIGMA)}
             result = _tclean(options, prefix, log)
             rms, peak = _noise(prefix)
+            iterations += int(result["iterdone"])
+            cycles += int(result["nmajordone"])
     if result["stopcode"] in _DIVERGED:
         raise ImagingError(
             f"clean diverges ({result['stopDescription']}): the uv coverage is too thin for this "
@@ -179,9 +195,8 @@ def clean(data: ScratchSet, prefix: Path, geometry: Geometry, weighting: Weighti
         beam = fitted
     return CleanImages(
         prefix=prefix, geometry=geometry, terms=terms, reference_frequency=frequency,
-        beam=beam, iterations=int(result["iterdone"]),
-        major_cycles=int(result["nmajordone"]), reason=_reason(result, settings, options),
-        rms=rms, peak=peak, gridder=gridder)
+        beam=beam, iterations=iterations, major_cycles=cycles,
+        reason=_reason(result, settings, options), rms=rms, peak=peak, gridder=gridder)
 
 
 def needs_w(data: ScratchSet, geometry: Geometry) -> bool:
@@ -368,7 +383,7 @@ class _Told:
                 self._cycle = int(match[1])
             elif match := self._MODEL.search(line):
                 self._model = float(match[1])
-            elif (match := self._PEAK.search(line)) and self._cycle > self._told:
+            elif (match := self._PEAK.search(line)) and self._cycle != self._told:
                 self._told = self._cycle
                 self._say(f"major cycle {self._cycle}: {self._model:.4g} Jy in the model, peak "
                           f"residual {float(match[1]):.3g} Jy/beam")

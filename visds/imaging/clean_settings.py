@@ -44,14 +44,16 @@ class CleanSettings:
     niter: int = setting("50000", "most iterations of clean; 0 for none: the dirty image",
                          parse=_iterations, metavar="NUMBER")
     clean_sigma: float = setting(
-        "4", "clean down to so many times the robust rms of the residual image", parse=_factor,
+        "4", "clean down to so many times the robust rms of the residual image; to 5 at least "
+        "outside of the mask of --clean-mask auto", parse=_factor,
         metavar="SIGMA")
     clean_threshold: float = setting(
         "0Jy", "or down to this flux density, whichever is higher", parse=_flux_density,
         metavar="FLUX")
     clean_mask: str = setting(
         "auto", "where to clean: regions that stand out, as tclean's auto-multithresh finds them, "
-        "and everywhere if it finds none (auto); or everywhere from the start (none)",
+        "and then everywhere if it has left more than 5 rms (auto); or everywhere from the start "
+        "(none)",
         choices=("auto", "none"))
     clean_scales: tuple[int, ...] = setting(
         ("0",), "widths of the components in pixels, 0 for points: 0 5 15 where there is extended "

@@ -175,11 +175,8 @@ def _make(measurement_set: str, plan: Plan, settings: Settings, log: Path, scrat
                        settings["clean"], terms=terms, log=log, say=logger.info)
     except ImagingError as error:
         raise ImagingError(f"{error} (see {log})") from error
-    logger.info("%s in %s: %s; rms %s/beam, peak of the residual %.1f rms; %s gridder",
-                counted(images.iterations, "iteration"),
-                counted(images.major_cycles, "major cycle"), images.reason,
-                flux_text(images.rms), images.peak / images.rms if images.rms else math.nan,
-                images.gridder)
+    logger.info("%s; rms %s/beam; %s; %s gridder", images.summary(), flux_text(images.rms),
+                counted(images.major_cycles, "major cycle"), images.gridder)
     doubts += _write_products(images, plan, made_of, own, data, part)
     inputs = {measurement_set: fingerprint(measurement_set)}
     with whole_file(part / "settings.toml") as file:

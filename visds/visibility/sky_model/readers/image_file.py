@@ -122,16 +122,19 @@ def _terms(path: str) -> list[str]:
     if not match:
         return [path]
     stem, end = match["stem"], match["end"]
-    numbers = []
-    for name in os.listdir(os.path.dirname(path) or "."):
-        other = _TERM.fullmatch(os.path.join(os.path.dirname(path), name))
-        if other and (other["stem"], other["end"]) == (stem, end):
-            numbers.append(int(other["number"]))
-    for number in range(max(numbers)):
-        if number not in numbers:
+    others = [_TERM.fullmatch(os.path.join(os.path.dirname(path), name))
+              for name in os.listdir(os.path.dirname(path) or ".")]
+    # tclean leaves the residual image of each term beside its model.
+    residual = re.sub(r"\.model$", ".residual", stem)
+    numbers = {name: [int(other["number"]) for other in others
+                      if other and (other["stem"], other["end"]) == (name, end)]
+               for name in (stem, residual)}
+    highest, of = max((max(numbers[name], default=0), name) for name in (residual, stem))
+    for number in range(highest + 1):
+        if number not in numbers[stem]:
             raise SkyModelError(f"sky model {path}: the Taylor term {stem}.tt{number}{end} is "
-                                f"missing; there is {Path(stem).name}.tt{max(numbers)}{end}")
-    return [f"{stem}.tt{number}{end}" for number in range(max(numbers) + 1)]
+                                f"missing; there is {Path(of).name}.tt{highest}{end}")
+    return [f"{stem}.tt{number}{end}" for number in range(highest + 1)]
 
 
 def _checked(file: ImageFile) -> ImageFile:
