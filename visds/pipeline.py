@@ -223,7 +223,8 @@ def _make_products(observation: Observation, data: SubtractedData, folder: Path,
             apparent, radius_deg=subtraction.radius_deg,
             removed=subtraction.removed_apparent, left=subtraction.left,
             column=flux_density_in_columns(observation.plan, subtraction.model.columns,
-                                           observation.target))
+                                           observation.target),
+            is_apparent=observation.attenuation is not None)
         logger.info("%s", check.summary())
     fit = fit_model(data, done, observation.target) if subtraction.model else None
     if fit:

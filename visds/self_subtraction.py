@@ -28,6 +28,7 @@ class SelfSubtraction:
     `removed` was taken out of the model around the target, `left` is what components and images
     still hold there, `column` what the columns of predicted visibilities hold in the direction of
     the target, NaN where there is none; `mean` and `mean_error` are those of the target's residual.
+    `is_apparent` is whether the products have other flux densities, corrected for the beam.
     """
 
     radius_arcsec: float
@@ -36,6 +37,7 @@ class SelfSubtraction:
     column: float
     mean: float
     mean_error: float
+    is_apparent: bool = False
 
     @property
     def subtracted(self) -> float:
@@ -49,7 +51,9 @@ class SelfSubtraction:
                 "model before")
         if math.isfinite(self.column):
             text += f", {flux_text(self.column)} in the columns in its direction"
-        return f"{text}; mean residual of the target {flux_with_error(self.mean, self.mean_error)}"
+        text += f"; mean residual of the target {flux_with_error(self.mean, self.mean_error)}"
+        return text + (" (apparent, not corrected for the primary beam)" if self.is_apparent
+                       else "")
 
     def warning(self) -> str:
         """Return what to doubt, empty if nothing."""
@@ -64,7 +68,8 @@ class SelfSubtraction:
 
 
 def check_self_subtraction(spectrum: DynamicSpectrum, *, radius_deg: float, removed: float,
-                           left: float, column: float) -> SelfSubtraction:
+                           left: float, column: float,
+                           is_apparent: bool = False) -> SelfSubtraction:
     """Return the check of a spectrum from which a model was subtracted; see `SelfSubtraction`."""
     place = spectrum.index("I")
     weight = spectrum.sum_w[..., place].sum()
@@ -72,7 +77,8 @@ def check_self_subtraction(spectrum: DynamicSpectrum, *, radius_deg: float, remo
     sigma = spectrum.errors("I")
     good = np.isfinite(sigma) & (sigma > 0)
     error = 1 / math.sqrt(np.sum(1 / sigma[good] ** 2)) if good.any() else math.nan
-    return SelfSubtraction(3600 * radius_deg, removed, left, column, float(mean), error)
+    return SelfSubtraction(3600 * radius_deg, removed, left, column, float(mean), error,
+                           is_apparent)
 
 
 def flux_density_in_columns(plan: Plan, columns: Sequence[str], target: Direction) -> float:

@@ -824,3 +824,17 @@ def test_pictures_that_can_be_drawn_are_not_refused(options):
     check_pictures(plot_settings(**options), ("I", "V"), ("RR", "LL"))
     for plot in options.get("plots", ["lightcurve"]):
         example().plot(plot, **{name: value for name, value in options.items() if name != "plots"})
+
+
+def test_a_fraction_that_is_known_nowhere_is_said_to_be_so():
+    said = "I < 5σ throughout"
+    assert said in words(plot_figure(example(flare=0.01), "V/I"))
+    assert said not in words(plot_figure(example(), "V/I"))
+
+
+def test_the_title_says_that_flux_densities_are_corrected():
+    observed = example()
+    corrected = observed.replace(primary_beam=np.full(len(observed.frequency), 0.8))
+    said = "corrected for the primary beam"
+    assert said in words(plot_figure(corrected, "I"))
+    assert said not in words(plot_figure(observed, "I"))

@@ -234,8 +234,9 @@ def test_a_gaussian_that_covers_the_star_is_told(observation, run, tmp_path):
 
 
 def test_the_check_of_the_star_is_in_apparent_flux_densities(observation, run, tmp_path):
-    _, entry, _ = run(observation, with_star(observation, tmp_path), options=(
+    _, entry, said = run(observation, with_star(observation, tmp_path), options=(
         "--primary-beam", "airy:25m", "--pointing", pointing_off(observation)))
+    assert "(apparent, not corrected for the primary beam)" in said
     check = entry["self_subtraction"]
     # The star is 20 mJy as it is seen, in the model and in the data alike.
     assert check["removed"] == pytest.approx(STAR)

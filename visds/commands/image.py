@@ -35,7 +35,8 @@ exit codes:
   2   input or settings cannot be used; the one line on standard error says what and where
   3   some images failed; the log names them
   130 interrupted from the keyboard
-  143 ended by SIGTERM: what is left are whole files
+  143 ended by SIGTERM (of one process; a launcher has a code of its own):
+      what is left are whole files
 
 examples:
   visds-image star.visds

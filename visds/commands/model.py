@@ -26,7 +26,8 @@ exit codes:
   0   all products are made
   2   input or settings cannot be used; the one line on standard error says what and where
   130 interrupted from the keyboard
-  143 ended by SIGTERM: what is left are whole files
+  143 ended by SIGTERM (of one process; a launcher has a code of its own):
+      what is left are whole files
 
 examples:
   visds-model star.ms

@@ -24,7 +24,8 @@ exit codes:
   3   some chunks failed; the products are made without them, report.html names them
   75  stopped at the deadline or on SIGUSR1: run the same command again
   130 interrupted from the keyboard: the same command goes on
-  143 ended by SIGTERM: the same command goes on
+  143 ended by SIGTERM (of one process; a launcher has a code of its own):
+      the same command goes on
 
 examples:
   visds-run star.ms -o star

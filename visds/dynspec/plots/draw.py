@@ -269,10 +269,11 @@ def _write_title(figure: Figure, panel: Panel, words: Sequence[str], settings: P
 
 
 def _title(spectrum: DynamicSpectrum) -> list[str]:
-    """Return target, telescope and band, as far as they are known."""
+    """Return target, telescope, band, and whether flux densities are corrected, if known."""
     words = [str(spectrum.meta[key]) for key in ("target", "telescope") if spectrum.meta.get(key)]
     low, high = (spectrum.frequency + sign * spectrum.channel_width / 2 for sign in (-1, 1))
-    return [*words, _band_text(low.min(), high.max())]
+    words.append(_band_text(low.min(), high.max()))
+    return [*words, *["corrected for the primary beam"] * bool((spectrum.primary_beam != 1).any())]
 
 
 def _band_text(low: float, high: float) -> str:

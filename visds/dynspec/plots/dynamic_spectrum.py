@@ -107,6 +107,8 @@ def draw_dynamic_spectrum(panel: Panel, spectrum: DynamicSpectrum, quantity: Qua
         axes.set_yticks(*frequency_axis.ticks(panel.height, settings.points / 72))
     if flagged.all():
         write_in(panel, "no unflagged data", settings.points)
+    elif quantity.kind == "fraction" and (faint | flagged).all():
+        write_in(panel, "I < 5σ throughout", settings.points)
     if np.isfinite(values).any():
         _draw_bar(panel, cells, quantity, values, unit, settings)
     else:
