@@ -351,9 +351,10 @@ def _clear_products(folder: Path) -> None:
 
     What a run leaves that ends among its products must not look like those of a finished one.
     """
-    _remove([*(folder / name for name in PRODUCTS), *(folder / "plots").glob("*.p[nd][gf]"),
-             *(path for kind in ("fits", "png", "ecsv")
-               for path in (folder / RUN_IMAGES).glob(f"*.{kind}"))])
+    kinds = [("plots", kind) for kind in ("png", "pdf")] + [
+        (RUN_IMAGES, kind) for kind in ("fits", "png", "ecsv")]
+    _remove([*(folder / name for name in PRODUCTS), *(
+        path for name, kind in kinds for path in (folder / name).glob(f"*.{kind}"))])
     with contextlib.suppress(OSError):
         (folder / RUN_IMAGES).rmdir()  # what somebody else left there stays
 

@@ -27,7 +27,7 @@ from visds.visibility.sky_model.engine import (
 from visds.visibility.sky_model.excise import Removed, excise, flux_density_inside
 from visds.visibility.sky_model.gpu import check_gpu
 from visds.visibility.sky_model.images import ImageModel, check_frequency, to_components
-from visds.visibility.sky_model.model import SkyModel
+from visds.visibility.sky_model.model import Part, SkyModel
 from visds.visibility.sky_model.on_field import check_on_field
 from visds.visibility.sky_model.predict import BATCH_BYTES, Method
 from visds.visibility.sky_model.readers.read import files_of, read_sky_model
@@ -104,17 +104,19 @@ def prepare_subtraction(plan: Plan, settings: ModelSettings, target: Direction, 
     model, removed = (whole, ()) if settings.keep_target else excise(whole, target, radius,
                                                                      frequency)
     share = 1.0 if target_power is None else target_power
-    left = sum(what.flux_density * (share if what.is_intrinsic else 1)
+
+    def apparent(what: Part | Removed, flux_density: float) -> float:
+        return flux_density * (share if what.is_intrinsic else 1)
+
+    left = sum(apparent(what, what.flux_density)
                for what in excise(model, target, radius, frequency)[1])
-    left += sum(flux_density_inside(part.content, target, radius, frequency)
-                * (share if part.is_intrinsic else 1) for part in model.parts
-                if isinstance(part.content, ComponentModel))
+    left += sum(apparent(part, flux_density_inside(part.content, target, radius, frequency))
+                for part in model.parts if isinstance(part.content, ComponentModel))
     excised = model
     model, method, engines = _method(plan, model, settings, beam)
     return Subtraction(
         model=model, method=method, radius_deg=radius, removed=removed,
-        removed_apparent=sum(what.flux_density * (share if what.is_intrinsic else 1)
-                             for what in removed), left=left,
+        removed_apparent=sum(apparent(what, what.flux_density) for what in removed), left=left,
         key=key(excised, settings.engine, replace(method, engines=())),
         files=files_of(settings.model, plan.description.data_columns),
         choices=(*_described(whole, frequency), *_excised(removed, radius, settings),
