@@ -32,13 +32,15 @@ from visds.imaging.find import (
     put_back,
 )
 from visds.imaging.found_table import (
-    above_usual,
+    SAME_BEAMS,
+    candidates,
     found_rows,
     found_table,
     light_curve_rows,
     without_echoes,
 )
 from visds.imaging.image import Image
+from visds.imaging.light_curve import changes
 from visds.imaging.local_noise import local_noise
 from visds.imaging.snapshot_difference import (
     MeanImage,
@@ -53,7 +55,6 @@ MOST_CHANGING = 8
 MOST_CONSTANT = 12  # each takes about one part in as many as there are baselines of all others
 _CYCLES = 4
 _BRIGHT = 0.5
-_SAME_BEAMS = 0.5
 
 
 @dataclass(frozen=True)
@@ -127,9 +128,10 @@ def search_images(waiting: Sequence[WaitingImage], threshold: float, farm: Farm,
             beams[outcome.task[0].kind[0]] += outcome.result.beams
             curves += outcome.result.curves
     if groups:
-        rows = light_curve_rows(curves, threshold) + without_echoes(rows, {
-            kind: sum(image.weight for image in images) for kind, images in groups.items()},
-            threshold)
+        found = candidates(rows)
+        rows = light_curve_rows(curves, threshold) + without_echoes(
+            found, _changes_at([Direction(one["ra"], one["dec"]) for one, *_ in found],
+                               quiet, farm), threshold)
     table = found_table(rows, beams, threshold)
     table.meta |= {"epoch_jyear": epoch, "position": "measured: a fit in an image"}
     logger.info("%s in %s searched, %d independent beams: %.2g expected of noise alone above %g "
@@ -180,12 +182,10 @@ class _Quiet:
 
     def with_changes(self) -> list[tuple[WaitingImage, np.ndarray]]:
         """Return each image with what its sources had above what they mostly have, Jy."""
-        change: dict[tuple, np.ndarray] = {}
-        for kind, images in _snapshots(self.images).items():
-            level = np.array([image.taken_out for image in images])
-            above = np.apply_along_axis(above_usual, 0, level) if level.size else level
-            change |= {(image.name, kind): row for image, row in zip(images, above, strict=True)}
-        return [(image, change.get((image.name, image.kind), np.zeros(0)))
+        levels = {(image.name, image.kind): np.array(image.taken_out)
+                  for images in _snapshots(self.images).values() for image in images}
+        above = _changes(levels)
+        return [(image, above.get((image.name, image.kind), np.zeros(0)))
                 for image in self.images]
 
 
@@ -245,8 +245,20 @@ class _SearchJob:
                                  seen.image, Search(seen.known, 0.0, True, math.nan),
                                  waiting.name, waiting.weight), level, self.places, strict=True)]
         return _Searched([row for row in rows if not _is_near(
-            Direction(row["ra"], row["dec"]), self.places, _SAME_BEAMS * row["beam"])],
+            Direction(row["ra"], row["dec"]), self.places, SAME_BEAMS * row["beam"])],
             2 * found.beams, curves)
+
+
+@dataclass(frozen=True)
+class _LevelJob:
+    """Flux densities at places in a snapshot itself, Jy (N,)."""
+
+    means: dict[tuple, Path]
+    places: list[Direction]
+
+    def __call__(self, waiting: WaitingImage) -> np.ndarray:
+        mean: MeanImage = pickle.loads(self.means[waiting.kind].read_bytes())
+        return mean.flux_densities(waiting.read(), self.places)
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,6 +281,37 @@ def _less_the_others(waiting: WaitingImage, change: np.ndarray, means: dict[tupl
     image, doubt = less_the_others(whole, mean, np.array([waiting.taken_out - change, *pixels]))
     known, left = put_back(image, places, change, local_noise(image.values, beam_pixels(image)))
     return _LessTheOthers(whole, mean, image, np.maximum(doubt, left), tuple(known))
+
+
+def _changes_at(places: list[Direction], quiet: _Quiet, farm: Farm) -> list[dict[tuple, float]]:
+    """Return what is at places above what is there in quiet snapshots: Jy by kind and image."""
+    if not places:
+        return []
+    images = [image for image in quiet.images if image.kind in quiet.means]
+    levels = {}
+    for outcome in farm.run(_LevelJob(quiet.means, places), images):
+        _refuse(outcome)
+        levels[outcome.task.name, outcome.task.kind] = outcome.result
+    above = _changes(levels)
+    return [{(*kind, name): float(change[number]) for (name, kind), change in above.items()
+             if math.isfinite(change[number])} for number in range(len(places))]
+
+
+def _changes(levels: dict[tuple, np.ndarray]) -> dict[tuple, np.ndarray]:
+    """Return flux densities (N,), by image and kind, above those of quiet snapshots, Jy."""
+    above = {key: np.zeros(len(level)) for key, level in levels.items()}
+    bands: dict[tuple, dict[str, list[str]]] = {}
+    for name, (stokes, *band) in levels:
+        bands.setdefault(tuple(band), {}).setdefault(stokes, []).append(name)
+    count = len(next(iter(levels.values()), ()))
+    for band, names in bands.items():
+        for number in range(count):
+            change = changes({stokes: {name: float(levels[name, (stokes, *band)][number])
+                                       for name in own} for stokes, own in names.items()})
+            for stokes, curve in change.items():
+                for name, flux in curve.items():
+                    above[name, (stokes, *band)][number] = flux
+    return above
 
 
 def _snapshots(waiting: Sequence[WaitingImage]) -> dict[tuple, list[WaitingImage]]:
@@ -332,14 +375,10 @@ def _strong_changes(quiet: _Quiet, farm: Farm) -> tuple[list[Direction], dict[tu
             noise.setdefault(image.kind, []).append(level)
             found += [(source.snr, image.beam, Direction(source.fit.ra, source.fit.dec))
                       for source in sources]
-    found.sort(key=lambda one: (-one[0], one[2].ra, one[2].dec))
-    places: list[Direction] = []
+    brightest = max((one[0] for one in found), default=0.0)
     known = quiet.sources.changing
-    for snr, beam, place in found:
-        if snr < _BRIGHT * found[0][0] or len(known) + len(places) >= MOST_CHANGING:
-            break
-        if not _is_near(place, (*known, *places), _SAME_BEAMS * beam):
-            places.append(place)
+    places = _new_places([one for one in found if one[0] >= _BRIGHT * brightest], known,
+                         MOST_CHANGING - len(known))
     return places, {kind: float(np.median(levels)) for kind, levels in noise.items()}
 
 
@@ -352,12 +391,18 @@ def _strong_constants(quiet: _Quiet, changing: Sequence[Direction], noise: dict[
         beam = 0.0 if mean.image.beam is None else mean.image.beam.major
         found += [(abs(peak) / noise[kind], beam, mean.image.geometry.direction(x, y))
                   for peak, x, y in mean.constant.T if abs(peak) >= STRONG * noise[kind]]
-    found.sort(key=lambda one: (-one[0], one[2].ra, one[2].dec))
+    return _new_places(found, (*quiet.sources.places, *changing),
+                       MOST_CONSTANT - len(quiet.sources.constant))
+
+
+def _new_places(found: Sequence[tuple[float, float, Direction]], known: Sequence[Direction],
+                most: int) -> list[Direction]:
+    """Return the places of those of S/N, beam (deg) and place that are not known, in order."""
     places: list[Direction] = []
-    for _, beam, place in found:
-        if len(quiet.sources.constant) + len(places) >= MOST_CONSTANT:
+    for _, beam, place in sorted(found, key=lambda one: (-one[0], one[2].ra, one[2].dec)):
+        if len(places) >= most:
             break
-        if not _is_near(place, (*quiet.sources.places, *changing, *places), _SAME_BEAMS * beam):
+        if not _is_near(place, (*known, *places), SAME_BEAMS * beam):
             places.append(place)
     return places
 

@@ -99,3 +99,13 @@ def test_within_a_beam_of_a_bright_constant_source_a_flare_is_found(simulated, t
     assert np.hypot(row["east"] - 100, row["north"] - 120) < 5
     assert row["image"].endswith("2") and row["false_alarm_probability"] < 1e-4
     assert row["flux_density"] == pytest.approx(0.025, abs=0.006)
+
+
+def test_a_source_that_is_on_for_half_of_the_time_flares_in_that_half(simulated, tmp_path):
+    """The mean of the others makes 11 mJy of 18, and -11 mJy in the other half."""
+    on = [*snapshot(1), *snapshot(2), *snapshot(5)]
+    found = search(with_sources(simulated, tmp_path / "set", [(-200, -150, 18, on)]),
+                   tmp_path / "out")
+    near = found[np.hypot(found["east"] + 200, found["north"] + 150) < 20]
+    assert len(near) >= 2 and (near["flux_density"] > 0).all()
+    assert {name[-1] for name in near["image"]} <= {"1", "2", "5"}

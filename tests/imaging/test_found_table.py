@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from visds.imaging.found_table import found_table, sidelobe_alarms
+from visds.imaging.found_table import found_table, sidelobe_alarms, without_echoes
 
 THRESHOLD = 5.5
 NONE = np.zeros(0)
@@ -77,3 +77,26 @@ def test_sources_beside_a_stronger_one_of_the_same_image_are_counted():
     assert found_table(rows, {"I": 1e5}, THRESHOLD).meta["beside_another"] == 1
     rows[1]["image"] = "scan2"
     assert found_table(rows, {"I": 1e5}, THRESHOLD).meta["beside_another"] == 0
+
+
+def flare_and_echo(flux, echo):
+    """Return the candidate of two snapshots, the quiet one as far below as the other is above."""
+    flare = row(12.0, flux=flux)
+    return [flare, row(12.5, flux=echo) | {"image": "scan0"}]
+
+
+def test_what_a_flare_leaves_in_the_other_snapshot_is_no_row_though_it_has_the_higher_snr():
+    pair = flare_and_echo(0.012, -0.0125)
+    kind = "I", 1e9, 2e9
+    kept, = without_echoes([pair], [{(*kind, "scan1"): 0.0119, (*kind, "scan0"): 0.0}], THRESHOLD)
+    assert kept["image"] == "scan1"
+    kept, = without_echoes([pair], [{(*kind, "scan1"): 0.0, (*kind, "scan0"): -0.0122}], THRESHOLD)
+    assert kept["image"] == "scan0"
+
+
+def test_a_fading_that_is_more_than_an_echo_stays():
+    """6 sigma of its own beside an echo of 20."""
+    pair = flare_and_echo(0.020, -0.026)
+    kind = "I", 1e9, 2e9
+    assert len(without_echoes([pair], [{(*kind, "scan1"): 0.020, (*kind, "scan0"): -0.006}],
+                              THRESHOLD)) == 2

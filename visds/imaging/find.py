@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from visds.core.sky import Direction
 from visds.imaging.image import Image
-from visds.imaging.local_noise import independent_beams, local_noise
+from visds.imaging.local_noise import independent_beams, local_noise, noise_at, noise_reach
 from visds.imaging.source_fit import SourceFit, fit_point
 from visds.imaging.spread_response import SpreadResponse
 
@@ -38,6 +38,10 @@ _BETWEEN_PIXELS = 0.85
 _GROWN = 1.5
 _SAME_PEAK = 0.3
 _BRIGHT = 0.5  # of the brightest, or more where sidelobes are high: what is fitted at once
+_NOISE_PEAK = 6.0
+"""Signal to noise that noise alone may reach; what a source has beyond that is its own."""
+_LOOKED_AT = 0.9
+"""Part of the threshold from which a peak is taken out: in the noise then is all of itself."""
 _EDGE = 3
 _FIT_HALF = 64
 _FINE = np.linspace(-1, 1, 21)
@@ -162,16 +166,15 @@ class _Peeling:
             peak = fit.peak
         self.places.append((peak, x, y))
         self._response.subtract(self._values, peak, x, y)
-        window = self._response.window(x, y)
         left = np.full(self._doubt.shape, self._response.outer)
-        left[window] = DOUBT * ndimage.maximum_filter(
-            np.abs(self._response.at(x, y)), size=2 * round(self._beam) + 1)
+        left[self._response.window(x, y)] = _doubted(self._response, x, y, self._beam)
         np.maximum(self._doubt, abs(peak) * left, out=self._doubt)
 
     def _least(self, where) -> np.ndarray:
-        """Return what a source has to reach, Jy/beam."""
+        """Return what a source has to reach to be taken out, Jy/beam."""
         noise = self._noise[where]
-        return np.maximum(self._threshold * noise, BEYOND_DOUBT * noise + self._doubt[where])
+        return np.maximum(_LOOKED_AT * self._threshold * noise,
+                          BEYOND_DOUBT * noise + self._doubt[where])
 
     def _refuse(self, column: int, row: int) -> None:
         self._refused[max(row - 1, 0):row + 2, max(column - 1, 0):column + 2] = True
@@ -181,20 +184,53 @@ class _Peeling:
         within = 1.5 * self._image.geometry.cell
         return fit_point(image, self._image.geometry.direction(column, row), within, noise)
 
+    def _put_back(self, values: np.ndarray, peak: float, x: float, y: float, half: int) -> None:
+        half = min(half, self._response.coverage)
+        values[self._response.window(x, y, half)] += peak * self._response.at(x, y, half)
+
+    def _noises(self) -> list[float]:
+        """Return the noise at each source, by which noise has as many peaks as is expected.
+
+        All that noise may have made, what is not above 6 sigma, is put back, for of few baselines a
+        peak of noise with its sidelobes is a good part of all noise. Of n degrees of freedom that
+        hold S beside a peak z, z^2 / S exceeds q with a probability of (1 + q)^(-n/2). That of
+        z^2 n / (S + a z^2) > u^2 is exp(-u^2/2 - (a - 1/2) u^4 / 2n): Gaussian where half of its
+        own square counts. So each has half of its power in its noise, or half of 6 sigma.
+        """
+        wide = noise_reach(len(self._values), self._beam)
+        values = self._values.copy()
+        limits = {}
+        for place in sorted(self.places, key=lambda one: abs(one[0])):
+            peak, x, y = place
+            limits[place] = limit = _NOISE_PEAK * noise_at(values, self._beam, round(x), round(y))
+            if abs(peak) <= limit:
+                self._put_back(values, peak, x, y, len(values))
+        noises = []
+        for place in self.places:
+            peak, x, y = place
+            limit = limits[place]
+            window = self._response.window(x, y, wide)
+            kept = values[window].copy()
+            own = math.copysign(limit, peak) * math.sqrt(0.5) if abs(peak) > limit else peak * (
+                math.sqrt(0.5) - 1)
+            self._put_back(values, own, x, y, wide)
+            noises.append(noise_at(values, self._beam, round(x), round(y)))
+            values[window] = kept
+        return noises
+
     def search(self) -> Search:
         """Return the sources, each fitted again where all others are taken out."""
         found = []
-        for peak, x, y in self.places:
+        for (peak, x, y), noise in zip(self.places, self._noises(), strict=True):
             values = self._values.copy() if len(self.places) > 1 else self._values
-            half = min(_FIT_HALF, self._response.coverage)
-            window = self._response.window(x, y, half)
-            values[window] += peak * self._response.at(x, y, half)
+            self._put_back(values, peak, x, y, _FIT_HALF)
             column, row = round(x), round(y)
-            noise = float(self._noise[row, column])
-            fit = self._fit(values, column, row, noise)
             highest = _highest(values, column, row)
-            if math.isfinite(fit.peak) and abs(highest) >= self._threshold * noise and (
+            if not abs(highest) >= self._threshold * noise or not (
                     self._both_signs or highest > 0):
+                continue
+            fit = self._fit(values, column, row, noise)
+            if math.isfinite(fit.peak):
                 found.append(FoundSource(fit, highest, noise))
         known = self._noise > 0
         beams = independent_beams(np.divide(
@@ -225,7 +261,7 @@ def put_back(image: Image, places: Sequence[Direction], change: Sequence[float],
         A tenth of the response to them, three tenths within 1.5 beams, Jy/beam.
     """
     response = SpreadResponse(image)
-    wide = 2 * round(beam_pixels(image)) + 1
+    beam = beam_pixels(image)
     crop = cropped_response(image)
     doubt = np.zeros(image.values.shape)
     found = []
@@ -241,10 +277,9 @@ def put_back(image: Image, places: Sequence[Direction], change: Sequence[float],
             continue
         window = response.window(x, y)
         part = doubt[window]
-        np.maximum(part, DOUBT * abs(flux) * ndimage.maximum_filter(
-            np.abs(response.at(x, y)), size=wide), out=part)
+        np.maximum(part, abs(flux) * _doubted(response, x, y, beam), out=part)
         rows, columns = np.ogrid[window]
-        near = np.hypot(rows - y, columns - x) < NEAR_BEAMS * beam_pixels(image)
+        near = np.hypot(rows - y, columns - x) < NEAR_BEAMS * beam
         np.maximum(part, np.where(near, _NEAR_DOUBT * abs(flux), 0), out=part)
     return found, doubt
 
@@ -281,6 +316,11 @@ def cropped_response(image: Image, half: int = _FIT_HALF) -> np.ndarray | None:
     reach = min(half, middle)
     part = slice(middle - reach, middle + reach)
     return image.response[part, part]
+
+
+def _doubted(response: SpreadResponse, x: float, y: float, beam: float) -> np.ndarray:
+    """Return by how much of a source at a place its response may be wrong, on its window."""
+    return DOUBT * ndimage.maximum_filter(np.abs(response.at(x, y)), size=2 * round(beam) + 1)
 
 
 def _highest(values: np.ndarray, column: int, row: int) -> float:

@@ -1,7 +1,7 @@
 """The table of what a blind search has found, as catalogues are read and matched."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from astropy.table import Table
@@ -10,6 +10,7 @@ from visds.core.catalogue import position_names
 from visds.core.sky import Direction, separation
 from visds.imaging.find import Search
 from visds.imaging.image import Image
+from visds.imaging.light_curve import changes
 from visds.imaging.local_noise import expected_peaks
 
 COLUMNS = {
@@ -34,7 +35,8 @@ COLUMNS = {
     "band_low": (float, "Hz", "lower edge of its lowest channel"),
     "band_high": (float, "Hz", "upper edge of its highest channel"),
 }
-_SAME_BEAMS = 0.5
+SAME_BEAMS = 0.5
+"""Within which rows are of one source."""
 _PART_BEAMS = 2.0
 _SAME_PEAK = 0.3
 _ASSUMED = 2  # sidelobes of an excess of 1 sigma, beside those that were seen
@@ -123,10 +125,11 @@ def _apart(row: dict, other: dict) -> float:
 def sidelobe_alarms(snr: float, negative: np.ndarray, threshold: float, by_noise: float) -> float:
     """Return how many positive sidelobes of a signal to noise or more are expected.
 
-    As many as negative ones, whose excess over the threshold is taken to fall exponentially. Its
-    scale is not known but by n of them: with their sum T a next one is x above the threshold with
-    a probability of (1 + x / T)^-n, which counts two more of an excess of 1. No fewer than there
-    are negative ones as strong, and none where there are no more of these than noise makes.
+    As many as there are negative ones beyond those of noise, whose excess over the threshold is
+    taken to fall exponentially. Its scale is not known but by n of them, with their sum T: a next
+    one is x or more above the threshold with a probability of (1 + x / (T + 2))^-(n + 2), which
+    counts two more of an excess of 1. No fewer than there are negative ones as strong, and none
+    where there are no more of these than noise makes.
     """
     beyond = len(negative) - by_noise
     if beyond <= 0:
@@ -142,7 +145,7 @@ def candidates(rows: Sequence[dict]) -> list[list[dict]]:
     groups: list[list[dict]] = []
     for row in sorted(rows, key=lambda row: (-row["snr"], row["image"], row["stokes"])):
         for group in groups:
-            if _apart(row, group[0]) < _SAME_BEAMS * max(row["beam"], group[0]["beam"]):
+            if _apart(row, group[0]) < SAME_BEAMS * max(row["beam"], group[0]["beam"]):
                 group.append(row)
                 break
         else:
@@ -150,43 +153,41 @@ def candidates(rows: Sequence[dict]) -> list[list[dict]]:
     return groups
 
 
-def without_echoes(rows: Sequence[dict], totals: dict[tuple, float], threshold: float
-                   ) -> list[dict]:
+def without_echoes(groups: Sequence[list[dict]], change: Sequence[Mapping[tuple, float]],
+                   threshold: float) -> list[dict]:
     """Return the rows of snapshots without those that only flares in others have made.
 
-    Of flux densities L_t a snapshot less the others has d_t = (L_t - M) W / (W - w_t), M their
-    mean. If they are constant but in some snapshots s, the mean is above that constant by m, with
-    m (W - sum of w_s) = sum of w_s d_s (W - w_s) / W, and d_t = -m W / (W - w_t) in the others. A
-    row against the sign of the brightest of its candidate and Stokes parameter stays if it is above
-    the threshold without that.
+    A flare is in the mean of the others, below which a quiet snapshot then is. Of the flux density
+    in that itself, above the quiet ones (`visds.imaging.light_curve`), nothing is left: a row stays
+    if that has its sign and is half of the row's or above the threshold. Rows of a candidate of
+    which none stays are returned too, not to be kept: what made them is no source that was found,
+    so they tell of sidelobes.
 
     Parameters
     ----------
-    rows : of `found_rows`, of differences of snapshots
-    totals : mapping
-        Sum of the weights W of all snapshots by (stokes, band_low, band_high).
+    groups : of `candidates`, of differences of snapshots
+    change : of each candidate, Jy by (stokes, band_low, band_high, image)
+        Rows of which nothing is said stay.
     threshold : float
     """
     kept = []
-    for group in candidates(rows):
-        for row in group:
-            kind = _kind(row)
-            alike = [other for other in group if _kind(other) == kind]
-            sign = np.sign(alike[0]["flux_density"])
-            if np.sign(row["flux_density"]) != sign:
-                echo = _echo([other for other in alike
-                              if np.sign(other["flux_density"]) == sign], row, totals[kind])
-                if (row["flux_density"] - echo) * -sign < threshold * row["rms"]:
-                    continue
-            kept.append(row)
+    for rows, known in zip(groups, change, strict=True):
+        changed = []
+        for row in rows:
+            flux = row["flux_density"]
+            above = known.get((*_kind(row), row["image"]), flux)
+            if above * np.sign(flux) >= min(threshold * row["rms"], abs(flux) / 2):
+                changed.append(row)
+        kept += changed or [row | {"kept": False} for row in rows]
     return kept
 
 
 def light_curve_rows(curves: Sequence[dict], threshold: float) -> list[dict]:
     """Return the rows of the snapshots in which known sources are not what they mostly are.
 
-    The flux density of a row is what is above that (`above_usual`), its noise that of the image, or
-    the scatter of the light curve (1.4826 times the median modulus) where that is larger.
+    The flux density of a row is what is above that (`visds.imaging.light_curve`), its noise that of
+    the image, or the scatter of the light curve (1.4826 times the median modulus) where that is
+    larger.
 
     Parameters
     ----------
@@ -196,20 +197,25 @@ def light_curve_rows(curves: Sequence[dict], threshold: float) -> list[dict]:
     threshold : float
     """
     kept = []
-    alike: dict[tuple, list[dict]] = {}
+    of_a_source: dict[tuple, dict[str, dict[str, dict]]] = {}
     for row in curves:
-        alike.setdefault((row["place"], _kind(row)), []).append(row)
-    for rows in alike.values():
-        level = np.array([row["peak"] for row in rows])
-        change = above_usual(level)
+        of_a_band = of_a_source.setdefault((row["place"], *_kind(row)[1:]), {})
+        of_a_band.setdefault(row["stokes"], {})[row["image"]] = row
+    alike = [(rows, above) for of_a_band in of_a_source.values() for rows, above in zip(
+        of_a_band.values(), changes({
+            stokes: {name: row["peak"] for name, row in rows.items()}
+            for stokes, rows in of_a_band.items()}).values(), strict=True)]
+    for rows, change in alike:
         # Of sources that are always there too little is known to take out all of their sidelobes.
-        scatter = 1.4826 * np.median(np.abs(change)) if len(level) >= _MANY else 0.0
-        for row, above in zip(rows, change, strict=True):
+        scatter = (1.4826 * np.median(np.abs(list(change.values()))) if len(change) >= _MANY
+                   else 0.0)
+        for name, row in rows.items():
+            above = change[name]
             rms = max(row["rms"], float(scatter))
             snr = abs(above) / rms
             if not snr >= threshold:
                 continue
-            made = row | {"flux_density": float(above), "snr": snr, "rms": rms,
+            made = row | {"flux_density": above, "snr": snr, "rms": rms,
                           "flux_density_error": max(row["flux_density_error"], rms)}
             if not abs(row["flux_density"] - above) < _SAME_PEAK * abs(above):
                 width = 3600 * row["beam"] / math.sqrt(8 * math.log(2)) / snr
@@ -217,28 +223,6 @@ def light_curve_rows(curves: Sequence[dict], threshold: float) -> list[dict]:
                          "dec_error": width, "flux_density_error": rms}
             kept.append(made)
     return kept
-
-
-def above_usual(level: np.ndarray) -> np.ndarray:
-    """Return a light curve less what it mostly is.
-
-    That is the median of the half that is closest together (the shortest half), of two snapshots
-    the one of less modulus.
-    """
-    if len(level) <= 2:
-        return level - level[np.argmin(np.abs(level))]
-    ordered = np.sort(level)
-    half = math.ceil(len(level) / 2)
-    first = int(np.argmin(ordered[half - 1:] - ordered[:len(level) - half + 1]))
-    return level - np.median(ordered[first:first + half])
-
-
-def _echo(flares: list[dict], row: dict, total: float) -> float:
-    """Return the flux density that flares in other snapshots make in this."""
-    quiet = total - sum(flare["weight"] for flare in flares)
-    raised = sum(flare["weight"] * flare["flux_density"] * (total - flare["weight"])
-                 for flare in flares) / total / quiet
-    return -raised * total / (total - row["weight"])
 
 
 def _kind(row: dict) -> tuple:

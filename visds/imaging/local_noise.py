@@ -24,17 +24,44 @@ def local_noise(values: np.ndarray, beam: float) -> np.ndarray:
     beam : float
         Width of the beam in pixels.
     """
-    size = len(values)
-    box = min(max(round(BOX_BEAMS * beam), _SMALLEST_BOX), size)
-    count = 2 * max(round(size / box), 1) - 1
-    starts = np.round(np.linspace(0, size - box, count)).astype(int)
-    every = max(1, int(beam // 2))  # pixels nearer than that say the same
-    spread = np.array([[_scatter(values[y:y + box:every, x:x + box:every]) for x in starts]
-                       for y in starts])
+    boxes = _Boxes(len(values), beam)
+    spread = np.array([[_scatter(values[boxes.part(y), boxes.part(x)]) for x in boxes.starts]
+                       for y in boxes.starts])
     spread[np.isnan(spread)] = _scatter(values)
-    between = np.array([np.interp(np.arange(size), starts + (box - 1) / 2, row)
-                        for row in np.eye(count)])
-    return between.T @ spread @ between
+    return boxes.between.T @ spread @ boxes.between
+
+
+def noise_at(values: np.ndarray, beam: float, column: int, row: int) -> float:
+    """Return what `local_noise` is at one pixel, of the boxes about it alone."""
+    boxes = _Boxes(len(values), beam)
+    noise = 0.0
+    for y, part_y in zip(boxes.starts, boxes.between[:, row], strict=True):
+        for x, part_x in zip(boxes.starts, boxes.between[:, column], strict=True):
+            if part_y * part_x > 0:
+                spread = _scatter(values[boxes.part(y), boxes.part(x)])
+                noise += part_y * part_x * (
+                    _scatter(values) if math.isnan(spread) else spread)
+    return noise
+
+
+def noise_reach(size: int, beam: float) -> int:
+    """Return how far from a pixel, on both axes, values tell of the noise there."""
+    return _Boxes(size, beam).width
+
+
+class _Boxes:
+    """Boxes of `width` pixels on either axis, and (box, pixel) what each counts for a pixel."""
+
+    def __init__(self, size: int, beam: float):
+        self.width = min(max(round(BOX_BEAMS * beam), _SMALLEST_BOX), size)
+        count = 2 * max(round(size / self.width), 1) - 1
+        self.starts = np.round(np.linspace(0, size - self.width, count)).astype(int)
+        self._every = max(1, int(beam // 2))  # pixels nearer than that say the same
+        self.between = np.array([np.interp(
+            np.arange(size), self.starts + (self.width - 1) / 2, row) for row in np.eye(count)])
+
+    def part(self, start: int) -> slice:
+        return slice(start, start + self.width, self._every)
 
 
 def _scatter(values: np.ndarray) -> float:

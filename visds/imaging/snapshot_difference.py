@@ -6,7 +6,7 @@ vanishes at its peak, but not in its sidelobes, for a snapshot's response R_t is
 others. So what is found in the mean is taken out with R_t less the mean response of the others.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from visds.imaging.dirty import difference
 from visds.imaging.find import DOUBT, beam_pixels, find_in
 from visds.imaging.image import Image
 from visds.imaging.restoring_beam import fit_beam
+from visds.imaging.source_fit import flux_density_at
 from visds.imaging.spread_response import SpreadResponse
 
 FADING = 0.5
@@ -38,9 +39,22 @@ class MeanImage:
     def has(self, ra: float, dec: float, flux_density: float) -> bool:
         """Return whether one of its sources at a place (deg) may have lost a flux density."""
         x, y = self.image.geometry.pixel(Direction(ra, dec))
+        return bool((self._near(x, y) & (self.constant[0] > FADING * flux_density)).any())
+
+    def flux_densities(self, snapshot: Image, places: Sequence[Direction]) -> np.ndarray:
+        """Return those at places (N,) in a snapshot, Jy, without the mean's sources elsewhere."""
+        found = np.array([flux_density_at(snapshot, place) for place in places])
+        if not self.constant.size:
+            return found
+        x, y = np.array([snapshot.geometry.pixel(place) for place in places]).T[..., None]
         peak, column, row = self.constant
-        near = np.hypot(column - x, row - y) < 0.5 * beam_pixels(self.image)
-        return bool((near & (peak > FADING * flux_density)).any())
+        unit = SpreadResponse(snapshot).between(x - column, y - row)
+        return found - np.where(self._near(x, y), 0.0, unit) @ peak
+
+    def _near(self, x: float | np.ndarray, y: float | np.ndarray) -> np.ndarray:
+        """Return which of its sources are at a pixel: within half a beam."""
+        _, column, row = self.constant
+        return np.hypot(column - x, row - y) < 0.5 * beam_pixels(self.image)
 
 
 def weight_of(image: Image) -> float:
