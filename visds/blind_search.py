@@ -40,8 +40,8 @@ from visds.imaging.found_table import (
     without_echoes,
 )
 from visds.imaging.image import Image
-from visds.imaging.light_curve import changes
 from visds.imaging.local_noise import local_noise
+from visds.imaging.quiet_level import changes
 from visds.imaging.snapshot_difference import (
     MeanImage,
     less_the_others,

@@ -19,8 +19,8 @@ from visds.imaging.found_table import (
 )
 from visds.imaging.geometry import Geometry
 from visds.imaging.image import Beam, Content, Image
-from visds.imaging.light_curve import changes
 from visds.imaging.local_noise import expected_peaks, independent_beams, local_noise
+from visds.imaging.quiet_level import changes
 from visds.imaging.snapshot_difference import less_the_others, mean_image, weight_of
 from visds.imaging.spread_response import SpreadResponse
 from visds.imaging.stokes_visibility import gather

@@ -10,8 +10,8 @@ from visds.core.catalogue import position_names
 from visds.core.sky import Direction, separation
 from visds.imaging.find import Search
 from visds.imaging.image import Image
-from visds.imaging.light_curve import changes
 from visds.imaging.local_noise import expected_peaks
+from visds.imaging.quiet_level import changes
 
 COLUMNS = {
     "name": (str, None, "of the candidate: its position in the row of highest signal to noise"),
@@ -158,7 +158,7 @@ def without_echoes(groups: Sequence[list[dict]], change: Sequence[Mapping[tuple,
     """Return the rows of snapshots without those that only flares in others have made.
 
     A flare is in the mean of the others, below which a quiet snapshot then is. Of the flux density
-    in that itself, above the quiet ones (`visds.imaging.light_curve`), nothing is left: a row stays
+    in that itself, above the quiet ones (`visds.imaging.quiet_level`), nothing is left: a row stays
     if that has its sign and is half of the row's or above the threshold. Rows of a candidate of
     which none stays are returned too, not to be kept: what made them is no source that was found,
     so they tell of sidelobes.
@@ -185,7 +185,7 @@ def without_echoes(groups: Sequence[list[dict]], change: Sequence[Mapping[tuple,
 def light_curve_rows(curves: Sequence[dict], threshold: float) -> list[dict]:
     """Return the rows of the snapshots in which known sources are not what they mostly are.
 
-    The flux density of a row is what is above that (`visds.imaging.light_curve`), its noise that of
+    The flux density of a row is what is above that (`visds.imaging.quiet_level`), its noise that of
     the image, or the scatter of the light curve (1.4826 times the median modulus) where that is
     larger.
 

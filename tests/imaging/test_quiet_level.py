@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from visds.imaging.light_curve import changes, quiet_snapshots
+from visds.imaging.quiet_level import changes, quiet_snapshots
 
 NOISE = 0.7  # mJy
 
