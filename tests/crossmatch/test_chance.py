@@ -323,8 +323,7 @@ def share_within(radius, sources, half_width, rng):
 
 @pytest.mark.parametrize(("numbers", "tolerance"), [
     ([1], 0.015), ([1, 1, 1, 1, 1, 1, 1, 2, 3, 4], 0.03), ([2], 0.05), ([3], 0.08)])
-@pytest.mark.parametrize(("density", "half_width"), [
-    (10, 4.0), pytest.param(100, 1.5, marks=pytest.mark.long), (1000, 0.5)])
+@pytest.mark.parametrize(("density", "half_width"), [(10, 4.0), (100, 1.5), (1000, 0.5)])
 def test_the_chance_is_right_at_any_density_and_of_sources_in_clumps(numbers, tolerance, density,
                                                                      half_width):
     rng = np.random.default_rng(density)

@@ -27,8 +27,7 @@ def peak(path, out, *options):
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.parametrize("options", [
-    (), pytest.param(("--stream",), marks=pytest.mark.long), ("--no-images",),
-    ("--stream", "--no-images")])
+    (), ("--stream",), ("--no-images",), ("--stream", "--no-images")])
 def test_a_measurement_set_six_times_as_long_takes_no_more_memory(simulated, tmp_path, options):
     sizes, peaks = [], []
     for scan_length in ("200s", "1200s"):
