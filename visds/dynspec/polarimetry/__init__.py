@@ -1,0 +1,1 @@
+"""Polarimetry: what follows from Stokes parameters, of cells, bursts and means."""
