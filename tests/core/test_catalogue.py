@@ -181,6 +181,37 @@ def test_a_source_moves_by_its_proper_motion_and_a_source_without_one_stays():
     assert stars.dec[0] == 4.69339
 
 
+def test_distances_and_radii_of_stars_are_read_where_their_units_say_that_they_are_some(written):
+    stars = written("ra,dec,parallax,e_plx,distance_pc,Radius (Rsun)\n10,20,102.9,50,9.7,0.75\n"
+                    "11,20,,,,\n")
+    assert stars.parallax[0] == 102.9 and np.isnan(stars.parallax[1])
+    assert (stars.parallax_error[0], stars.distance[0], stars.radius[0]) == (50, 9.7, 0.75)
+    mapped = written("ra,dec,d,r\n10,20,0.1,695700\n",
+                     "parallax=5:arcsec,distance=d:kpc,radius=r:km")
+    assert (mapped.parallax[0], mapped.distance[0]) == (5000, 100)
+    assert mapped.radius[0] == pytest.approx(1)
+    clusters = written("ra,dec,radius_arcmin,dist_arcsec\n10,20,3,4\n")
+    assert np.isnan(clusters.radius[0]) and np.isnan(clusters.distance[0]) and not clusters.notes
+    plain = written("ra,dec,radius\n10,20,3\n")
+    assert np.isnan(plain.radius[0])
+    assert "no unit, not used: radius; give it as radius=radius:solRad" in plain.notes[0]
+
+
+def test_sources_that_are_selected_keep_their_rows_and_their_table():
+    stars = Catalogue(ra=[10.0, 20, 30], dec=[1.0, 2, 3], name=["a", "b", "c"], parallax=[1, 2, 3])
+    chosen = stars.select(np.array([2, 0]))
+    assert chosen.name.tolist() == ["c", "a"] and chosen.row.tolist() == [2, 0]
+    assert chosen.table["name"].tolist() == ["c", "a"] and chosen.parallax.tolist() == [3, 1]
+
+
+def test_a_source_is_seen_displaced_by_its_parallax_from_an_observatory_alone():
+    stars = Catalogue(ra=[0.0, 0.0], dec=[0.0, 10.0], parallax=[1000.0, np.nan])
+    assert stars.at_epoch(2024.0) is stars
+    seen = stars.at_epoch(2024.0, np.array([0.0, 1.0, 0.0]))
+    assert 3600 * (360 - seen.ra[0]) == pytest.approx(1.0, abs=1e-6)
+    assert seen.ra[1] == 0.0 and np.isnan(seen.epoch).all()
+
+
 def test_proper_motion_without_an_epoch_is_refused():
     stars = Catalogue(ra=[1.0], dec=[2.0], name=["GJ 1"], pm_ra=[5.0], pm_dec=[6.0], source="gj")
     with pytest.raises(CatalogueError, match=r"gj has proper motions but no epoch.*GJ 1"):

@@ -62,23 +62,30 @@ def position_angle_deg(ra: np.ndarray, dec: np.ndarray, other: np.ndarray) -> np
 
 
 def moved(ra: np.ndarray, dec: np.ndarray, *, pm_ra: np.ndarray, pm_dec: np.ndarray,
-          years: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
-    """Return positions (N) in deg after `years` Julian years of proper motion.
+          years: np.ndarray | float, parallax: np.ndarray | None = None,
+          observer: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return positions (N) in deg after `years` Julian years of proper motion, and by parallax.
 
-    The star moves uniformly on a straight line across the line of sight, so its direction is
-    that of p + t (pm_ra e + pm_dec n) (ESA SP-1200, vol. 1, section 1.5.5, without the radial
-    terms): no declination in a denominator, and a star can pass over the pole. Perspective
-    acceleration, which needs distance and radial velocity, is left out: 0.6 arcsec in 30 years
-    for Barnard's star, far less for any other.
+    The star moves uniformly on a straight line across the line of sight, and is seen from the
+    observer, so its direction is that of p + t (pm_ra e + pm_dec n) - parallax r / au (ESA SP-1200,
+    vol. 1, section 1.5.5 and eq. 1.2.16, without the radial terms): no declination in a
+    denominator, and a star can pass over the pole. Perspective acceleration, which needs distance
+    and radial velocity, is left out: 0.6 arcsec in 30 years for Barnard's star, far less for any
+    other.
 
     Parameters
     ----------
     ra, dec : (N) float
-        Position in deg at the start.
+        Position in deg at the start, as seen from the barycentre.
     pm_ra, pm_dec : (N) float
         Proper motion in mas/yr; pm_ra includes cos(dec). NaN means unknown: not moved.
     years : float or (N) float
         Julian years, negative to go back.
+    parallax : (N) float, optional
+        Annual parallax in mas. NaN, or what is not positive, is none.
+    observer : (3) float, optional
+        Where the observer is from the solar system's barycentre, au, along ICRS axes; at the
+        barycentre itself if not given.
 
     Returns
     -------
@@ -90,7 +97,12 @@ def moved(ra: np.ndarray, dec: np.ndarray, *, pm_ra: np.ndarray, pm_dec: np.ndar
     east_shift = np.where(known, pm_ra, 0.0) * np.where(known, years, 0.0) / MAS_PER_RADIAN
     north_shift = np.where(known, pm_dec, 0.0) * np.where(known, years, 0.0) / MAS_PER_RADIAN
     east, north = east_north(ra, dec)
-    new_ra, new_dec = ra_dec(unit_vectors(ra, dec) + east_shift[..., None] * east
-                             + north_shift[..., None] * north)
+    star = (unit_vectors(ra, dec) + east_shift[..., None] * east
+            + north_shift[..., None] * north)
     moves = (east_shift != 0) | (north_shift != 0)
+    if parallax is not None and observer is not None:
+        near = np.nan_to_num(parallax) > 0
+        star = star - np.where(near, parallax, 0.0)[..., None] / MAS_PER_RADIAN * observer
+        moves |= near
+    new_ra, new_dec = ra_dec(star)
     return np.where(moves, new_ra, ra), np.where(moves, new_dec, dec)

@@ -52,6 +52,13 @@ class Catalogue:
         metadata=_column("mas/yr", "proper motion in right ascension, with cos(dec)"))
     pm_dec: np.ndarray = field(
         default=None, metadata=_column("mas/yr", "proper motion in declination"))
+    parallax: np.ndarray = field(
+        default=None, metadata=_column("mas", "annual parallax"))
+    parallax_error: np.ndarray = field(
+        default=None, metadata=_column("mas", "1 sigma of the parallax"))
+    distance: np.ndarray = field(default=None, metadata=_column("pc", "distance"))
+    radius: np.ndarray = field(
+        default=None, metadata=_column("solRad", "radius of the star"))
     epoch: np.ndarray = field(
         default=None, metadata=_column("yr", "Julian year of the position"))
     flux_density: np.ndarray = field(
@@ -97,8 +104,9 @@ class Catalogue:
         columns : str, optional
             Column mapping, ``ra=RA,dec=DEC,ra_error=E_RA:arcsec,epoch=2016.0,frame=fk4``; what is
             not mapped is found by the usual names. Declared names: ra, dec, name, ra_error,
-            dec_error, position_error (for both axes), pm_ra, pm_dec, epoch, flux_density,
-            flux_density_error; see `visds.core.catalogue_mapping`.
+            dec_error, position_error (for both axes), pm_ra, pm_dec, parallax, parallax_error,
+            distance, radius, epoch, flux_density, flux_density_error; see
+            `visds.core.catalogue_mapping`.
 
         Returns
         -------
@@ -125,8 +133,8 @@ class Catalogue:
         dropped = int(np.sum(~keep))
         _check_positions(ra[keep], dec[keep], np.flatnonzero(keep), source)
         values = {key: found.values(key) for key in (
-            "ra_error", "dec_error", "position_error", "pm_ra", "pm_dec", "flux_density",
-            "flux_density_error")}
+            "ra_error", "dec_error", "position_error", "pm_ra", "pm_dec", "parallax",
+            "parallax_error", "distance", "radius", "flux_density", "flux_density_error")}
         values |= _position_errors(values, dec, found)
         values["epoch"] = _epochs(found, len(table), source)
         values["name"] = found.names()
@@ -147,10 +155,16 @@ class Catalogue:
         return cls(ra=wrapped(ra), dec=dec, row=np.flatnonzero(keep), table=table[keep],
                    source=source, notes=tuple(notes), **kept)
 
-    def at_epoch(self, epoch: float) -> "Catalogue":
+    def select(self, chosen: np.ndarray) -> "Catalogue":
+        """Return the sources of an index or mask (N)."""
+        columns = {column.name: getattr(self, column.name)[chosen] for column in declared_columns()}
+        return dataclasses.replace(self, table=self.table[chosen], **columns)
+
+    def at_epoch(self, epoch: float, observer: np.ndarray | None = None) -> "Catalogue":
         """Return the catalogue with each source moved to a Julian year by its proper motion.
 
-        Sources without a known proper motion stay where they are and keep their own epoch.
+        Sources without a known proper motion keep their own epoch. Where the `observer` is given
+        (3; au from the barycentre) positions are as seen from there: moved by their parallax too.
 
         Raises
         ------
@@ -159,7 +173,7 @@ class Catalogue:
         """
         moves = (np.nan_to_num(self.pm_ra) != 0) | (np.nan_to_num(self.pm_dec) != 0)
         moves &= np.isfinite(self.pm_ra) & np.isfinite(self.pm_dec)
-        if not moves.any():
+        if not moves.any() and (observer is None or not np.any(np.nan_to_num(self.parallax) > 0)):
             return self
         without = np.flatnonzero(moves & np.isnan(self.epoch))
         if len(without):
@@ -167,7 +181,7 @@ class Catalogue:
                 f"{self.source} has proper motions but no epoch for {len(without)} of its "
                 f"positions (first: {self.name[without[0]]}); map it, e.g. epoch=2016.0")
         ra, dec = moved(self.ra, self.dec, pm_ra=self.pm_ra, pm_dec=self.pm_dec,
-                        years=epoch - self.epoch)
+                        years=epoch - self.epoch, parallax=self.parallax, observer=observer)
         return dataclasses.replace(self, ra=ra, dec=dec,
                                    epoch=np.where(moves, epoch, self.epoch))
 

@@ -1,7 +1,8 @@
 """Which column of a table is what, and its values in the units of the house.
 
 What is not mapped by the user is found by the names that surveys use. A number without a unit is
-not guessed, but that positions are deg and proper motions mas/yr; what is passed over is noted.
+not guessed, but that positions are deg, proper motions mas/yr and parallaxes mas; what is passed
+over is noted.
 """
 
 import re
@@ -52,11 +53,18 @@ _SINGLE = {
     "name": ("name", "componentname", "sourcename", "designation", "mainid", "psrj", "jname",
              "sourceid", "componentid", "source", "id"),
     "position_error": ("positionerror", "poserr", "epos", "poserror"),
+    "parallax": ("parallax", "plx"),
+    "parallax_error": ("parallaxerror", "eplx", "parallaxerr", "eparallax"),
+    "distance": ("distance", "dist", "distancepc", "rgeo", "sydist"),
+    "radius": ("radius", "stellarradius", "radiusrsun", "rstar", "strad", "rad"),
     "epoch": ("refepoch", "epoch", "epochjyear"),
 }
+# Columns of these names are as often of something else, which their unit tells.
+_AMBIGUOUS = ("distance", "radius")
 # A unit at the end of a name: ra_deg, "Flux (mJy)", ra_error_arcsec.
 _SUFFIX = re.compile(r"(?P<base>.+?)[ _]*[_(\[]\s*(?P<unit>deg|arcsec|arcmin|mas|[munMU]?[Jj][Yy]|"
-                     r"(?:mas|arcsec)(?:/|_per_)yr)\s*[)\]]?")
+                     r"(?:mas|arcsec)(?:/|_per_)yr|k?pc|lyr|[rR]_?[sS]un|[sS]ol_?[rR]ad)"
+                     r"\s*[)\]]?")
 
 
 class Columns:
@@ -166,9 +174,9 @@ class Columns:
             advice = f"give it as {key}={shown}:{next(iter(UNITS[kind]))} or the like"
             if explicit:
                 raise CatalogueError(f"{self.source}: {key} '{shown}' {reason}; {advice}")
-            if unit:
+            if unit and key not in _AMBIGUOUS:
                 self._notes.append(f"column '{shown}' {reason} and is not used as {key}; {advice}")
-            else:
+            elif not unit:
                 self._passed_over[shown] = advice
             return None
         if mapped.column is None:

@@ -23,6 +23,9 @@ UNITS = {
     "error": {"arcsec": 1.0, "arcmin": 60.0, "deg": 3600.0, "mas": 1e-3, "uas": 1e-6, "s": 15.0,
               "rad": np.degrees(1.0) * 3600},
     "motion": {"mas/yr": 1.0, "arcsec/yr": 1e3, "uas/yr": 1e-3, "deg/yr": 3.6e6},
+    "parallax": {"mas": 1.0, "arcsec": 1e3, "uas": 1e-3},
+    "distance": {"pc": 1.0, "kpc": 1e3, "lyr": 0.306601394},
+    "radius": {"solRad": 1.0, "km": 1 / 695700},
     "epoch": {"yr": 1.0},
     "flux": {"Jy": 1.0, "mJy": 1e-3, "uJy": 1e-6, "nJy": 1e-9},
     "frequency": {"Hz": 1.0, "kHz": 1e3, "MHz": 1e6, "GHz": 1e9},
@@ -30,16 +33,20 @@ UNITS = {
     "angle": {"deg": 1.0, "rad": np.degrees(1.0)},
 }
 KINDS = {"ra": "ra", "dec": "dec", "ra_error": "error", "dec_error": "error",
-          "position_error": "error", "pm_ra": "motion", "pm_dec": "motion", "epoch": "epoch",
+          "position_error": "error", "pm_ra": "motion", "pm_dec": "motion",
+          "parallax": "parallax", "parallax_error": "parallax", "distance": "distance",
+          "radius": "radius", "epoch": "epoch",
           "flux_density": "flux", "flux_density_error": "flux", "name": "name"}
 """The columns of a catalogue and the kinds of their units."""
-BARE_UNIT = {"ra": "deg", "dec": "deg", "motion": "mas/yr", "epoch": "yr"}
+BARE_UNIT = {"ra": "deg", "dec": "deg", "motion": "mas/yr", "parallax": "mas", "epoch": "yr"}
 _UNIT_WORDS = {
     "deg": r"deg(r?e+s?)?", "arcsec": r"arcsec(ond)?s?|asec|as|\"", "arcmin": r"arcmin(ute)?s?|'",
     "mas": r"mas|milliarcsec(ond)?s?", "uas": r"uas|µas|microarcsec(ond)?s?",
     "rad": r"rad(ian)?s?", "s": r"s(ec)?", "yr": r"y(ea)?rs?",
     "h": r"h(ours?)?|hr|hourangle", "Jy": r"jy|jansky", "mJy": "mjy", "uJy": "ujy|µjy",
-    "nJy": "njy", "Hz": "hz|hertz", "kHz": "khz", "MHz": "mhz", "GHz": "ghz"}
+    "nJy": "njy", "pc": r"pc|parsecs?", "kpc": "kpc", "lyr": "ly|lyr|light-?years?",
+    "solRad": "solrad|r_?sun|r_?sol|solarradi(us|i)", "km": "km", "Hz": "hz|hertz",
+    "kHz": "khz", "MHz": "mhz", "GHz": "ghz"}
 _NUMBER_WITH_UNIT = re.compile(r"([+-]?[\d.]+(?:[eE][+-]?\d+)?)\s*([A-Za-zµ].*)")
 
 

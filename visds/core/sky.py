@@ -176,6 +176,37 @@ def barycentric_time(time: np.ndarray, direction: Direction, position: np.ndarra
     return tt[0] - 2400000.5 + tt[1] + delay / 86400
 
 
+def barycentric_position(time: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """Return where the observatory is from the barycentre at times, (T,3) m along ICRS axes.
+
+    The Earth is that of ERFA's epv00 (Bretagnon & Francou 1988), good to 13 km; the observatory
+    stands on it as in `geocentric_position`.
+
+    Parameters
+    ----------
+    time : (T) MJD UTC, d
+    position : (3) ITRF position of the observatory, m
+    """
+    import erfa
+
+    _, barycentric = erfa.epv00(*_tt(_julian(time)))
+    return barycentric["p"] * erfa.DAU + geocentric_position(time, position)
+
+
+def geocentric_position(time: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """Return where the observatory is from the centre of the Earth, (T,3) m along ICRS axes.
+
+    UT1 is taken for UTC, which displaces it by at most 0.42 km along its circle, and polar motion
+    is left out, 20 m.
+
+    Parameters
+    ----------
+    time : (T) MJD UTC, d
+    position : (3) ITRF position of the observatory, m
+    """
+    return _to_celestial(_julian(time)) @ np.asarray(position, float)
+
+
 def _delay(time: np.ndarray, direction: Direction, position: np.ndarray) -> np.ndarray:
     """Return TDB at the barycentre less TT at the observatory (T; s)."""
     import erfa
@@ -183,10 +214,8 @@ def _delay(time: np.ndarray, direction: Direction, position: np.ndarray) -> np.n
     utc = _julian(time)
     tt = _tt(utc)
     longitude, _, _ = erfa.gc2gd(1, np.asarray(position, float))
-    _, barycentric = erfa.epv00(*tt)
-    observatory = _to_celestial(utc) @ np.asarray(position, float)
     source, _, _ = _axes(direction)
-    travel = (barycentric["p"] @ source * erfa.DAU + observatory @ source) / LIGHT_SPEED
+    travel = barycentric_position(time, position) @ source / LIGHT_SPEED
     distance = np.hypot(position[0], position[1]) / 1e3
     return travel + erfa.dtdb(*tt, utc[1] % 1, longitude, distance, position[2] / 1e3)
 
