@@ -9,7 +9,8 @@ import numpy as np
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.run_settings import RUN_IMAGES
 
-NUMBERS = ("dynspec.h5", "dynspec.fits", "lightcurve.ecsv", "detections.ecsv", "matches.ecsv")
+NUMBERS = ("dynspec.h5", "dynspec.fits", "lightcurve.ecsv", "variability.ecsv",
+           "polarization.ecsv", "detections.ecsv", "matches.ecsv", "flag_counts.h5")
 """The products that two runs of the same inputs and settings give bit by bit."""
 PRODUCTS = (*NUMBERS, "report.html", "provenance.json")
 

@@ -49,7 +49,7 @@ def spectrum(truth, *, sigma=0.1, baselines=50, seed=0, scans=(1,), integration=
         scan=np.asarray(scans)[per_scan],
         frequency=first_frequency + channel_width * np.arange(F),
         channel_width=np.full(F, channel_width), spectral_window=np.zeros(F, int),
-        primary_beam=np.ones(F),
+        primary_beam=np.ones(F), inflation=np.ones((F, P)),
         count=np.full((T, F, P), baselines), sum_w2_cross=cross,
         sum_w2_covariance=np.full(
             (T, F), baselines * w**2 * (hands[0] ** 2 - hands[1] ** 2) / 4),

@@ -1,16 +1,17 @@
-"""A target is named by its position, its field, or a catalogue that was given, in this order."""
+"""A target is a body, a position, a field, or of a catalogue that was given, in this order."""
 
 import numpy as np
 import pytest
+from astropy.table import Table
 from rooms import plan
 
 from visds.core.astrometry import moved
 from visds.core.catalogue import Catalogue
-from visds.core.errors import CatalogueError, SettingsError
+from visds.core.errors import CatalogueError, SettingsError, VisdsError
 from visds.core.settings import Parser
 from visds.core.sky import Direction, separation
-from visds.run_settings import TargetSettings
-from visds.target import find_target
+from visds.target import file_name, find_target, find_targets
+from visds.target_settings import TargetSettings
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,8 @@ def planned(simulated):
 
 def find(planned, *options, **catalogues):
     settings = Parser("visds-test", "", {"target": TargetSettings}).parse(list(options))[1]
-    return find_target(planned, settings["target"], catalogues)
+    target, = find_targets(planned, settings["target"], catalogues, 0.5)
+    return target
 
 
 def stars(**columns):
@@ -114,6 +116,28 @@ def test_a_source_that_moves_from_an_unknown_epoch_is_refused(planned):
         find(planned, "--target", "AU Mic", stars=stars(epoch=np.full(2, np.nan)))
 
 
+def test_the_parallax_of_a_source_displaces_it_as_seen_from_the_observatory(planned):
+    plain = find(planned, "--target", "AU Mic", stars=stars())
+    found = find(planned, "--target", "AU Mic", stars=stars(parallax=np.array([102.9, np.nan])))
+    assert 0.05 < arcsec(found.direction, plain.direction) < 0.103
+    assert found.origin.endswith("from 2000.000 to 2024.417 and its parallax of 102.9 mas")
+    assert found.distance_pc == pytest.approx(1000 / 102.9) and np.isnan(found.radius_rsun)
+    by_hand = find(planned, "--target", "24.757deg -17.951deg", "--proper-motion", "281 -360",
+                   "--parallax", "102.9")
+    assert arcsec(by_hand.direction, found.direction) < 1e-6
+    assert by_hand.motion.endswith("by --proper-motion from 2000.000 to 2024.417 and --parallax")
+    assert by_hand.distance_pc == pytest.approx(1000 / 102.9)
+
+
+def test_a_distance_that_is_given_is_taken_and_a_doubtful_parallax_gives_none(planned):
+    columns = {"parallax": np.array([102.9, 3.0]), "parallax_error": np.array([0.1, 1.0])}
+    assert np.isnan(find(planned, "--target", "bystander", stars=stars(**columns)).distance_pc)
+    columns |= {"distance": np.array([9.5, np.nan]), "radius": np.array([0.75, -1.0])}
+    found = find(planned, "--target", "AU Mic", stars=stars(**columns))
+    assert (found.distance_pc, found.radius_rsun) == (9.5, 0.75)
+    assert np.isnan(find(planned, "--target", "bystander", stars=stars(**columns)).radius_rsun)
+
+
 def test_without_a_target_it_is_the_phase_centre(planned):
     found = find(planned)
     assert arcsec(found.direction, Direction(*planned.phase_centre)) < 1e-3
@@ -125,3 +149,151 @@ def test_a_name_of_digits_is_the_source_of_that_name_and_no_position(planned, na
     found = find(planned, "--target", name, stars=stars(name=np.array([name, "bystander"])))
     assert found.name == name and "of catalogue stars" in found.origin
     assert arcsec(found.direction, Direction(24.757, -17.951)) < 15
+
+
+def find_all(planned, *options, width=0.5, **catalogues):
+    settings = Parser("visds-test", "", {"target": TargetSettings}).parse(list(options))[1]
+    return find_targets(planned, settings["target"], catalogues, width)
+
+
+def refused(planned, message, *options, error=SettingsError):
+    with pytest.raises(error, match=message) as said:
+        find_all(planned, *options)
+    assert "\n" not in str(said.value)
+
+
+@pytest.fixture
+def listed(planned, tmp_path):
+    """Return a function that writes a list of places, by arcmin south of the phase centre."""
+    centre = Direction(*planned.phase_centre)
+
+    def write(*rows, columns="name,south", name="stars.csv"):
+        path = tmp_path / name
+        lines = [f"{columns.replace('south', 'ra,dec')}"]
+        for row in rows:
+            cells = row.split(",")
+            south = columns.split(",").index("south")
+            cells[south] = f"{centre.ra!r},{centre.dec - float(cells[south]) / 60!r}"
+            lines.append(",".join(cells))
+        path.write_text("\n".join(lines) + "\n")
+        return str(path)
+
+    return write
+
+
+def test_several_targets_come_in_the_order_in_which_they_are_named(planned, listed):
+    found = find_all(planned, "--target", "bystander", "01:39:02 -17:57:00", "--target", "target",
+                     "--targets", listed("UV Ceti,1"), stars=stars())
+    assert [target.name for target in found] \
+        == ["bystander", "01:39:02.000 -17:57:00.000", "target", "UV Ceti"]
+    assert {target.role for target in found} == {"target"}
+    assert [target.file_name for target in found] \
+        == ["bystander", "01_39_02.000_-17_57_00.000", "target", "UV_Ceti"]
+
+
+def test_of_a_list_what_is_near_the_pointing_is_taken(planned, listed):
+    path = listed("centre,0", "near,-14.9", "beyond half the beam,15.1", "far,600")
+    assert [target.name for target in find_all(planned, "--targets", path)] == ["centre", "near"]
+    within = find_all(planned, "--targets", path, "--within", "16arcmin")
+    assert [target.name for target in within] == ["centre", "near", "beyond half the beam"]
+    found = find_all(planned, "--targets", path)[1]
+    assert found.origin == "near of stars.csv, whose proper motion is not known"
+    refused(planned, r"--targets: none of 1 position in .*stars.csv is within 0\.25 deg of the "
+            r"phase centre of field target, .*; the nearest, far, is 10\.00 deg away",
+            "--targets", listed("far,600"))
+
+
+def test_what_decides_is_where_a_star_is_at_the_epoch_of_observation(planned, listed):
+    """One of 10 arcsec a year has gone 4 arcmin since 2000."""
+    path = listed("coming,18,10000,2000", "going,14,-10000,2000",
+                  columns="name,south,pmdec,epoch")
+    path = path_with(path, "pmdec", "pmra,pmdec", "10000,2000", "0,10000,2000",
+                     "-10000,2000", "0,-10000,2000")
+    assert [target.name for target in find_all(planned, "--targets", path)] == ["coming"]
+
+
+def path_with(path, *pairs):
+    with open(path) as file:
+        text = file.read()
+    for old, new in zip(pairs[::2], pairs[1::2], strict=True):
+        text = text.replace("," + old, "," + new)
+    with open(path, "w") as file:
+        file.write(text)
+    return path
+
+
+def test_the_columns_of_a_list_are_mapped_and_its_stars_have_sizes(planned, listed):
+    path = listed("a,1,9.72,0.75", columns="name,south,d,r")
+    found, = find_all(planned, "--targets", path, "--target-columns",
+                      "distance=d:pc,radius=r:solRad")
+    assert (found.distance_pc, found.radius_rsun) == (9.72, 0.75)
+    refused(planned, "distance 'd' has no unit", "--targets", path, "--target-columns",
+            "distance=d", error=CatalogueError)
+
+
+@pytest.mark.parametrize("format", ["ascii.ecsv", "votable", "fits"])
+def test_a_list_is_read_in_every_format_of_catalogues(planned, tmp_path, format):
+    centre = Direction(*planned.phase_centre)
+    Table({"name": ["AU Mic"], "ra": [centre.ra], "dec": [centre.dec]}).write(
+        tmp_path / "list", format=format)
+    found, = find_all(planned, "--targets", str(tmp_path / "list"))
+    assert found.name == "AU Mic" and arcsec(found.direction, centre) < 0.03
+
+
+def test_targets_of_one_name_are_told_apart_and_one_that_is_there_twice_is_taken_once(planned,
+                                                                                      listed):
+    found = find_all(planned, "--targets",
+                     listed("UV Ceti,1", "UV Ceti,2", "uv/ceti,3", "UV Ceti,2", "other,4"))
+    assert [target.name for target in found] == ["UV Ceti", "UV Ceti_2", "uv/ceti_3", "other"]
+    assert [target.file_name for target in found] == ["UV_Ceti", "UV_Ceti_2", "uv_ceti_3", "other"]
+    assert found[0].warnings == (
+        "1 target given twice at one place, such as UV Ceti: taken once",
+        "2 targets of a name that another has, told apart by a number: the second UV Ceti is "
+        "UV Ceti_2")
+
+
+def test_names_of_files_hold_nothing_that_a_shell_or_a_file_system_minds():
+    assert file_name("../AU Mic; rm -rf $HOME") == "AU_Mic_rm_-rf_HOME"
+    assert file_name("日本") == "target"
+    assert len(file_name("x" * 500)) == 100
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (("--within", "1deg"), "--within is for a list of targets: give it as --targets FILE"),
+    (("--target-columns", "ra=a,dec=b"), "--target-columns is for a list of targets"),
+    (("--target", "a", "b", "--proper-motion", "1 2"),
+     "--proper-motion is that of one target and --target names 2: put them into a list"),
+    (("--targets", "x.csv", "--parallax", "3"), "--parallax is that of one --target"),
+    (("--target", "Mars", "--proper-motion", "1 2"), "--proper-motion: mars is followed"),
+    (("--within", "1"), "--within: '1' needs a unit"), (("--within", "0deg"), "more than 0"),
+    (("--parallax", "-3"), "--parallax: '-3' is not a parallax"),
+    (("--offsets", "-1"), "--offsets: '-1' is not a number of directions"),
+    (("--proper-motion", "nan 1"), "is not a proper motion: it must be finite"),
+    (("--target-columns", "raa=x"), "--target-columns: .*no 'raa'; did you mean 'ra'")])
+def test_options_that_do_not_go_together_are_one_line(planned, options, message):
+    with pytest.raises(VisdsError, match=message) as said:
+        find_all(planned, *options)
+    assert "\n" not in str(said.value)
+
+
+def test_a_planet_is_followed_from_the_observatory(planned):
+    found = find(planned, "--target", " Jupiter", stars=stars(name=np.array(["JUPITER", "x"])))
+    times = np.concatenate([task.time for task in planned.tasks])
+    ra, dec = found.track.at(times)
+    assert found.place is found.track and found.name == "jupiter"
+    assert arcsec(Direction(ra[0], dec[0]), Direction(ra[-1], dec[-1])) > 0.1
+    assert arcsec(found.direction, Direction(*(float(axis[len(times) // 2])
+                                               for axis in (ra, dec)))) < 1
+    for part in ("planet jupiter by the built-in ephemeris",
+                 "not JUPITER of catalogue stars, ", "during the observation"):
+        assert part in found.origin
+    warning, = found.warnings
+    assert "of planet jupiter is off by up to 54 arcsec" in warning and "--ephemeris" in warning
+    # The Sun is known to hundredths of an arcsecond.
+    assert find(planned, "--target", "SUN").warnings == ()
+
+
+def test_a_target_of_its_own_is_found_without_a_list(planned):
+    assert find_target(planned, "target", TargetSettings(), {}).name == "target"
+    assert find_target(planned, None, TargetSettings(), {}).place \
+        == Direction(*planned.phase_centre)

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,21 @@ from visds.core.errors import FormatError
 from visds.core.log import logger
 from visds.core.provenance import key
 from visds.core.sky import Direction
-from visds.dynspec.block import make_block
+from visds.core.track import Track
+from visds.dynspec.block import make_blocks
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.flag import clip
 from visds.dynspec.flag_settings import FlagSettings
+from visds.dynspec.flagging.counts import FlagCounts, add_counts, count_flags
+from visds.dynspec.flagging.interference import describe_flagger, flag_interference
+from visds.dynspec.flagging.protect import without_bursts
+from visds.dynspec.spectra_file import read_spectrum, write_spectra
+from visds.target_models import TargetModels
 from visds.visibility.amplitude import correct_smearing
-from visds.visibility.chunk import VisibilityChunk
+from visds.visibility.chunk import VisibilityChunk, join
 from visds.visibility.chunk_file import read_slabs, write_slabs
+from visds.visibility.flagged_chunk import FlaggedChunk, path_of_flags, with_flags
+from visds.visibility.measured_weights import measure_weights
 from visds.visibility.measurement_set import MeasurementSet
 from visds.visibility.plan import ChunkTask
 from visds.visibility.read import SLAB_BYTES, Buffers, ChunkReader
@@ -34,7 +43,8 @@ class SubtractedData:
 
     Chunk files in `folder` are used where their key is right, and the measurement set elsewhere.
     `model_file` holds the parts of the sky model (None: there is none), `columns` those that are
-    subtracted on reading; `model_key` stands for all that is subtracted and how.
+    subtracted on reading; `model_key` stands for all that is subtracted and how. `at_targets` is
+    what of the model lies at the targets, subtracted in the files and not from what is read here.
     """
 
     folder: Path
@@ -43,6 +53,7 @@ class SubtractedData:
     columns: tuple[str, ...]
     model_key: str
     method: Method
+    at_targets: TargetModels | None = None
 
     def key(self, task: ChunkTask) -> str:
         """Return the key of a chunk's visibilities, wherever the measurement set was moved."""
@@ -62,8 +73,13 @@ class SubtractedData:
         """Yield the slabs of a chunk, of its integrations from `begin` to before `end`.
 
         From its file where that is there, and from where that is damaged on from the measurement
-        set.
+        set. With what the chunk's block has in flags and weights, and with the sources at targets.
         """
+        for slab in with_flags(self._unflagged(task, begin, end), self.path(task), begin):
+            yield slab if self.at_targets is None else self.at_targets.put_back(slab)
+
+    def _unflagged(self, task: ChunkTask, begin: int, end: int | None) -> Iterator[VisibilityChunk]:
+        """Yield the slabs as they are in the chunk file or the measurement set."""
         if self.is_on_file(task):
             try:
                 for slab in read_slabs(self.path(task), SLAB_BYTES, begin, end):
@@ -113,10 +129,14 @@ class SubtractedChunk:
 
 @dataclass(frozen=True, eq=False)
 class ChunkJob:
-    """Makes one chunk's block, and its visibility file unless streaming."""
+    """Makes one chunk's block, and its visibility file unless streaming.
+
+    Of the `directions` the first `targets` are those whose bursts a flagger must leave alone.
+    """
 
     data: SubtractedData
-    target: Direction
+    directions: tuple[Direction | Track, ...]
+    targets: int
     stokes: tuple[str, ...]
     correlations: tuple[str, ...]
     flags: FlagSettings
@@ -130,17 +150,20 @@ class ChunkJob:
         nothing is done if the block is. Files that are damaged are made again.
         """
         visibility_key = self.data.key(task)
-        block_key = key(visibility_key, self.target, self.stokes, self.correlations, self.flags,
-                        self.smearing_corrected)
+        block_key = key(visibility_key, self.directions, self.targets, self.stokes,
+                        self.correlations, self.flags, describe_flagger(self.flags),
+                        self.smearing_corrected, self.data.at_targets)
         block_path = self.data.folder / f"{task.name}.block.h5"
         if stored_key(block_path, DynamicSpectrum) == block_key:
             with contextlib.suppress(FormatError):
-                DynamicSpectrum.read(block_path)
+                FlagCounts.read(path_of_counts(block_path))
+                for number in range(len(self.directions)):
+                    read_spectrum(block_path, number)
                 return "reused"
         path = self.data.path(task)
         if self.data.is_on_file(task):
             with contextlib.suppress(FormatError):
-                self._average(read_slabs(path, SLAB_BYTES)).write(block_path, block_key)
+                self._average(task, read_slabs(path, SLAB_BYTES), block_path, block_key)
                 return "averaged again"
         with contextlib.ExitStack() as stack:
             slabs = stack.enter_context(self.data.read(task, _BUFFERS,
@@ -148,12 +171,68 @@ class ChunkJob:
             if not self.stream:
                 slabs = stack.enter_context(contextlib.closing(
                     write_slabs(path, slabs, len(task.time), visibility_key)))
-            slabs = stack.enter_context(contextlib.closing(ahead(slabs)))
-            self._average(slabs).write(block_path, block_key)
+            self._average(task, slabs, block_path, block_key)
         return "made"
 
-    def _average(self, slabs: Iterator[VisibilityChunk]) -> DynamicSpectrum:
-        clipped = (clip(slab, self.flags) for slab in slabs)
+    def _average(self, task: ChunkTask, slabs: Iterator[VisibilityChunk], path: Path,
+                 block_key: str) -> None:
+        """Write the block of a chunk, the dynamic spectra in all directions."""
+        flagged = (clip(slab, self.flags) for slab in slabs)
+        if self.flags.flagger != "none" or task.source.weights == "measured":
+            flagged = self._flagged_and_weighed(task, flagged)
+        else:
+            path_of_flags(self.data.path(task)).unlink(missing_ok=True)
+        counts: list[FlagCounts] = []
+        own = self._own if self.data.at_targets is not None or self.smearing_corrected else None
+        with contextlib.closing(ahead(_counted(flagged, counts))) as made:
+            blocks = make_blocks(made, self.directions, self.stokes, self.correlations,
+                                 self.data.folder, own)
+            first = next(blocks)
+            add_counts(counts).write(path_of_counts(path), block_key)
+            write_spectra(path, itertools.chain([first], blocks), block_key)
+
+    def _own(self, slab: VisibilityChunk, number: int) -> VisibilityChunk | None:
+        """Return the slab that is averaged in a direction, None for the slab itself."""
+        at_targets = self.data.at_targets
+        own = None if at_targets is None else at_targets.put_back_at(slab, number)
         if self.smearing_corrected:
-            clipped = (correct_smearing(slab, self.target) for slab in clipped)
-        return make_block(clipped, self.target, self.stokes, self.correlations)
+            return correct_smearing(slab if own is None else own, self.directions[number])
+        return own
+
+    def _flagged_and_weighed(self, task: ChunkTask, slabs: Iterator[VisibilityChunk],
+                             ) -> Iterator[VisibilityChunk]:
+        """Yield the slabs of a chunk after the stages that look at all of it at once.
+
+        What they found is written beside the chunk file before, for its images.
+        """
+        length = 0
+
+        def noted() -> Iterator[VisibilityChunk]:
+            nonlocal length
+            for slab in slabs:
+                length = length or len(slab.time)
+                yield slab
+
+        whole = flag_interference(join(noted(), len(task.time)), self.directions[:self.targets],
+                                  self.flags)
+        if task.source.weights == "measured":
+            # A burst changes from one integration to the next as noise does.
+            quiet = whole.replace(visibility=without_bursts(whole, self.directions[:self.targets]))
+            whole = whole.replace(weight=measure_weights(quiet).weight)
+        FlaggedChunk.of(whole, task.source.weights == "measured").write(
+            path_of_flags(self.data.path(task)))
+        for begin in range(0, len(task.time), length):
+            yield whole.select_times(begin, begin + length)
+
+
+def path_of_counts(block_file: Path) -> Path:
+    """Return the name of the file of flag counts beside a block."""
+    return Path(str(block_file).replace(".block.h5", ".counts.h5"))
+
+
+def _counted(slabs: Iterator[VisibilityChunk],
+             counts: list[FlagCounts]) -> Iterator[VisibilityChunk]:
+    """Yield slabs and note how many visibilities of each carry which flags."""
+    for slab in slabs:
+        counts.append(count_flags(slab))
+        yield slab

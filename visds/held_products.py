@@ -17,10 +17,10 @@ from visds.run_settings import RunSettings
 _MINUTE = 1 / 1440
 
 
-def target_entry(observation: Observation) -> dict[str, Any]:
-    """Return what provenance.json says of the target."""
-    return {"name": observation.target_name, "ra_deg": observation.target.ra,
-            "dec_deg": observation.target.dec}
+def target_entries(observation: Observation) -> list[dict[str, Any]]:
+    """Return what provenance.json says of the targets."""
+    return [{"name": target.name, "ra_deg": target.direction.ra, "dec_deg": target.direction.dec}
+            for target in observation.targets]
 
 
 def data_entry(observation: Observation) -> dict[str, Any]:
@@ -46,7 +46,8 @@ def refuse_other_products(folder: Path, observation: Observation, settings: RunS
 
     A measurement set of the same name is another if no time belongs to both, or a field or a
     spectral window of the same number is at another place or frequency. Targets are the same within
-    half a beam, whatever they are called. Other settings on the same target are the next run of the
+    half a beam, whatever they are called, and those that are held must be among those of the run.
+    Other settings on the same target are the next run of the
     same; a folder without provenance.json holds no products.
 
     Raises
@@ -60,8 +61,9 @@ def refuse_other_products(folder: Path, observation: Observation, settings: RunS
     try:
         held = json.loads(path.read_text())
         measurement_set = str(held["measurement_set"])
-        target = held.get("target")
-        there = target and Direction(float(target["ra_deg"]), float(target["dec_deg"]))
+        there = [(str(target["name"]), Direction(float(target["ra_deg"]),
+                                                 float(target["dec_deg"])))
+                 for target in held.get("targets", ())]
         other = _other_data(held.get("data") or {}, data_entry(observation))
     except (ValueError, KeyError, TypeError, AttributeError):
         return
@@ -71,14 +73,16 @@ def refuse_other_products(folder: Path, observation: Observation, settings: RunS
     if other:
         raise OutputError(f"{folder} holds the products of other data called {measurement_set}, "
                           f"{other}: give another -o, or --fresh to replace them")
-    if settings.replace or there is None:
+    if settings.replace:
         return
-    away = 3600 * separation(there, observation.target)
-    if away > observation.finest_beam / 2:
-        raise OutputError(
-            f"{folder} holds the products of another target, {_place(target['name'], there)}, "
-            f"{away:.3g} arcsec from {_place(observation.target_name, observation.target)}: give "
-            "another -o, or --replace to replace them and use the chunk files again")
+    for name, direction in there:
+        away, nearest = min(((3600 * separation(direction, target.direction), target)
+                             for target in observation.targets), key=lambda pair: pair[0])
+        if away > observation.finest_beam / 2:
+            raise OutputError(
+                f"{folder} holds the products of another target, {_place(name, direction)}, "
+                f"{away:.3g} arcsec from {_place(nearest.name, nearest.direction)}: give another "
+                "-o, or --replace to replace them and use the chunk files again")
 
 
 def say_changed_settings(folder: Path, settings: Settings) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
-from visds.core.arrays import damage_reported, open_product, read_attributes, stored_key
+from visds.core.arrays import damage_reported, open_product, read_attributes
 from visds.core.catalogue import Catalogue
 from visds.core.errors import FormatError, MeasurementSetError, SettingsError
+from visds.core.flux_text import flux_text
 from visds.core.plural import counted
 from visds.core.polarization import available_stokes
 from visds.core.provenance import file_hash
@@ -20,6 +21,7 @@ from visds.core.settings import Settings
 from visds.core.sky import LIGHT_SPEED, Direction, angle_text, parse_direction, separation
 from visds.crossmatch.several import check_match, read_catalogues
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+from visds.finished_run import visibility_files
 from visds.imaging.geometry import (
     LARGEST_AUTOMATIC,
     Geometry,
@@ -32,9 +34,8 @@ from visds.imaging.intervals import ImagedChunk
 from visds.imaging.scratch_set import Observatory
 from visds.imaging.settings import ImageSettings
 from visds.imaging.stokes_visibility import UVRange
-from visds.run_settings import TargetSettings
 from visds.target import find_target
-from visds.visibility.chunk import VisibilityChunk
+from visds.target_settings import TargetSettings
 from visds.visibility.description import Description
 from visds.visibility.fingerprint import fingerprint
 from visds.visibility.plan import plan_chunks
@@ -163,7 +164,7 @@ def _of_measurement_set(source: str, settings: Settings) -> ImagedObservation:
     read = settings["read"]
     plan = plan_chunks(source, read)
     catalogues = _catalogues(settings, plan.epoch)
-    target = find_target(plan, TargetSettings(target=settings["image"].target), catalogues)
+    target = find_target(plan, settings["image"].target, TargetSettings(), catalogues)
     diameters = plan.description.dish_diameter
     return ImagedObservation(
         source=source, chunks=tuple(chunk_of_task(task) for task in plan.tasks),
@@ -204,7 +205,7 @@ def _of_run(folder: Path, settings: Settings) -> ImagedObservation:
     read = settings["read"]
     _refuse_what_the_run_chose(folder, settings)
     meta, scans = _spectrum_of(folder)
-    files = _visibility_files(folder)
+    files = visibility_files(folder)
     wanted = _numbers(read.scan, "--scan"), _numbers(read.spw, "--spw")
     chunks, attributes = [], []
     for file in files:
@@ -242,7 +243,7 @@ def _of_run(folder: Path, settings: Settings) -> ImagedObservation:
         notes=(f"{folder}: {counted(len(chunks), 'chunk file')} of field {meta['field']}, the sky "
                f"model subtracted: {meta.get('model', 'none')}",
                f"target at {target}" + (f" ({name})" if name != str(target) else "")),
-        warnings=(),
+        warnings=_subtracted_at_targets(folder),
         observatory=Observatory(
             str(meta.get("telescope", "")),
             np.add(meta["observatory_m"], [[0.0] * 3, [0.0, 0.0, _BESIDE]]),
@@ -250,27 +251,16 @@ def _of_run(folder: Path, settings: Settings) -> ImagedObservation:
     return dataclasses.replace(made, catalogues=_catalogues(settings, made.epoch))
 
 
-def _visibility_files(folder: Path) -> list[Path]:
-    """Return the chunk files of a finished run.
-
-    Raises
-    ------
-    FormatError
-        If the run was not finished, or files are not there or are those of another run.
-    """
+def _subtracted_at_targets(folder: Path) -> tuple[str, ...]:
+    """Return warnings of what of the sky model lies at targets and is missing in chunk files."""
     try:
-        keys = json.loads((folder / "provenance.json").read_text())["visibility_keys"]
-    except (OSError, ValueError, KeyError) as error:
-        raise FormatError(f"{folder} holds no finished run (provenance.json): finish it with the "
-                          "same visds-run command") from error
-    files = [folder / "chunks" / f"{name}.visibility.h5" for name in keys]
-    lost = [path for path, key in zip(files, keys.values(), strict=True)
-            if stored_key(path, VisibilityChunk) != key]
-    if lost:
-        raise FormatError(f"{folder}: {len(lost)} of {counted(len(files), 'chunk file')} are not "
-                          "there or not of its last run (--stream, or a later run that was cut "
-                          "short): repeat the run with --fresh, or give the measurement set")
-    return files
+        held = json.loads((folder / "provenance.json").read_text())["sky_model"]["excised"]
+        removed = [(str(one["target"]), str(one["origin"]), float(one["flux_density"]))
+                   for one in held["removed"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
+    return tuple(f"{flux_text(flux_density)} of {origin} at {target} are subtracted from these "
+                 "images, unlike from its spectrum" for target, origin, flux_density in removed)
 
 
 def _refuse_what_the_run_chose(folder: Path, settings: Settings) -> None:

@@ -1,15 +1,15 @@
 """How much of the sky model the data hold: one, if it is theirs."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from visds.chunk_job import SubtractedData
 from visds.core.sky import LIGHT_SPEED, Direction
-from visds.dynspec.block import cosines_of
-from visds.visibility.chunk import VisibilityChunk
+from visds.dynspec.block import paths_to
+from visds.visibility.chunk import VisibilityChunk, join
 from visds.visibility.measurement_set import MeasurementSet
 from visds.visibility.plan import ChunkTask
 from visds.visibility.read import SLAB_BYTES, ChunkReader
@@ -90,19 +90,8 @@ def _both(data: SubtractedData, task: ChunkTask, begin: int, end: int,
           ) -> tuple[VisibilityChunk, VisibilityChunk]:
     """Return integrations of a chunk as they are in the measurement set, and what is left."""
     with MeasurementSet(task.source.path) as measurement_set:
-        whole = _joined(ChunkReader(measurement_set, task).slabs(start=begin, stop=end))
-    return whole, _joined(data.slabs(task, begin, end))
-
-
-def _joined(slabs: Iterable[VisibilityChunk]) -> VisibilityChunk:
-    """Return slabs, whose memory is used again, as one."""
-    names = [name for name, spec in VisibilityChunk.array_specs().items()
-             if spec.axes.startswith("T")]
-    copies = []
-    for slab in slabs:
-        copies.append({name: getattr(slab, name).copy() for name in names})
-    return slab.replace(**{name: np.concatenate([copy[name] for copy in copies])
-                           for name in names})
+        whole = join(ChunkReader(measurement_set, task).slabs(start=begin, stop=end), end - begin)
+    return whole, join(data.slabs(task, begin, end), end - begin)
 
 
 def _sums(stored: VisibilityChunk, left: VisibilityChunk, target: Direction) -> np.ndarray:
@@ -114,9 +103,8 @@ def _sums(stored: VisibilityChunk, left: VisibilityChunk, target: Direction) -> 
     model = seen - left.visibility
     good = (left.flags == 0) & np.isfinite(seen) & np.isfinite(model) & np.isfinite(left.weight)
     weight = np.where(good, left.weight, 0).astype(float)
-    cosines = cosines_of(target, left)
-    if cosines is not None:
-        path = left.uvw @ cosines
+    path = paths_to(target, left)
+    if path is not None:
         turn = np.exp(-2j * np.pi / LIGHT_SPEED * path[..., None] * left.frequency)[..., None]
         seen, model = seen * turn, model * turn
     model[~good] = 0

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,38 +21,61 @@ from visds.core.settings import Settings
 from visds.core.sky import LIGHT_SPEED, Direction, angle_text, separation
 from visds.crossmatch.several import check_match, read_catalogues
 from visds.dynspec.binning import channel_bin_text, time_bin_text
+from visds.dynspec.cuts import check_cuts
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.plots.settings import check_pictures
 from visds.dynspec.smearing import smearing
+from visds.off_source import place_off_source
 from visds.run_settings import AverageSettings
 from visds.subtraction import Subtraction, prepare_subtraction
-from visds.target import find_target
+from visds.target import Target, find_targets
 from visds.visibility.description import Description
 from visds.visibility.fingerprint import fingerprint
 from visds.visibility.plan import Plan, plan_chunks
+from visds.visibility.primary_beam.settings import PrimaryBeamSettings
 
 _FIELD_OF_UNKNOWN_DISH = 10.0
+_NAMED = 5
+"""Targets that are named one by one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """What a run works on, with what was chosen and what is doubtful, as lines of text."""
+    """What a run works on, with what was chosen and what is doubtful, as lines of text.
+
+    The first of `targets` is the main one: what holds for one direction only is said of it.
+    `files` are those that a user named, but for the measurement set and sky models.
+    """
 
     measurement_set: str
     plan: Plan
-    target: Direction
-    target_name: str
-    target_origin: str
+    targets: tuple[Target, ...]
+    off_source: tuple[Target, ...]
     bins: tuple[str, ...]
     added_stokes: tuple[str, ...]
     subtraction: Subtraction
     attenuation: Attenuation | None
     smearing_corrected: bool
     catalogues: dict[str, Catalogue]
-    catalogue_files: tuple[str, ...]
+    files: tuple[str, ...]
     fingerprint: str
     correlations: tuple[str, ...]
     warnings: tuple[str, ...]
+
+    @property
+    def target(self) -> Direction:
+        """Position of the main target, ICRS at the epoch of observation."""
+        return self.targets[0].direction
+
+    @property
+    def target_name(self) -> str:
+        """Name of the main target."""
+        return self.targets[0].name
+
+    @property
+    def directions(self) -> tuple[Target, ...]:
+        """All directions that are looked in: the targets, then those off source."""
+        return self.targets + self.off_source
 
     @property
     def epoch(self) -> float:
@@ -75,9 +99,7 @@ class Observation:
                 f"{counted(integrations, 'integration')} in "
                 f"{counted(len({task.scan for task in plan.tasks}), 'scan')}, "
                 f"{counted(len(plan.tasks), 'chunk')}",
-                f"target at {self.target}" + (
-                    f" ({self.target_origin})" if self.target_origin else ""),
-                *self.bins, *self.added_stokes,
+                *self._places(), *self.bins, *self.added_stokes,
                 *(f"chosen: {choice}" for choice in plan.choices),
                 *self.subtraction.choices,
                 *((f"primary beam: {self.attenuation.words}",) if self.attenuation else ()),
@@ -92,11 +114,29 @@ class Observation:
         for warning in self.warnings:
             logger.warning("%s", warning)
 
-    def meta(self) -> dict[str, Any]:
-        """Return what the dynamic spectrum's `meta` says of the observation."""
-        plan = self.plan
-        return {
-            "target": self.target_name, "ra_deg": self.target.ra, "dec_deg": self.target.dec,
+    def _places(self) -> list[str]:
+        """Return where the directions are, as lines of text."""
+        lines = []
+        for target in self.targets[:_NAMED]:
+            name = "" if len(self.targets) == 1 or target.name == str(target.direction) \
+                else f"{target.name} "
+            lines.append(f"target {name}at {target.direction}" + (
+                f" ({target.origin})" if target.origin else ""))
+        if len(self.targets) > _NAMED:
+            lines.append(f"and {len(self.targets) - _NAMED} more targets")
+        if self.off_source:
+            lines.append(f"{counted(len(self.off_source), 'off-source direction')}")
+        return lines
+
+    def meta(self, number: int = 0) -> dict[str, Any]:
+        """Return what the dynamic spectrum's `meta` says of the observation in a direction."""
+        plan, target = self.plan, self.directions[number]
+        known = {name: value for name, value in (
+            ("distance_pc", target.distance_pc), ("radius_rsun", target.radius_rsun))
+            if math.isfinite(value)}
+        return known | {
+            "target": target.name, "role": target.role,
+            "ra_deg": target.direction.ra, "dec_deg": target.direction.dec,
             "field": plan.field, "phase_centre_deg": list(plan.phase_centre),
             "phase_centre_frame": plan.frame, "telescope": plan.description.telescope,
             "measurement_set": self.measurement_set, "column": plan.column,
@@ -112,7 +152,7 @@ class Observation:
     def inputs(self) -> dict[str, str]:
         """Return input files with their hashes (the measurement set: its fingerprint)."""
         hashes = {path: fingerprint(path) if Path(path).is_dir() else file_hash(path)
-                  for path in (*self.subtraction.files, *self.catalogue_files)}
+                  for path in (*self.subtraction.files, *self.files)}
         return {self.measurement_set: self.fingerprint} | hashes
 
     def summary(self) -> dict[str, str]:
@@ -120,8 +160,7 @@ class Observation:
         plan = self.plan
         windows = sorted({task.source.spectral_window for task in plan.tasks})
         return {
-            "Target": f"{self.target} (ICRS)" if self.target_name == str(self.target)
-                      else f"{self.target_name}, {self.target} (ICRS)",
+            **self._summary_of_targets(),
             "Measurement set": self.measurement_set,
             "Telescope": plan.description.telescope,
             "Field": f"{plan.field}, phase centre "
@@ -135,6 +174,17 @@ class Observation:
             "Primary beam": self.attenuation.words if self.attenuation
             else "not corrected: flux densities are apparent",
             "Catalogues": ", ".join(self.catalogues) or "none"}
+
+    def _summary_of_targets(self) -> dict[str, str]:
+        said = [f"{target.direction} (ICRS)" if target.name == str(target.direction)
+                else f"{target.name}, {target.direction} (ICRS)"
+                for target in self.targets[:_NAMED]]
+        if len(self.targets) > _NAMED:
+            said.append(f"{len(self.targets) - _NAMED} more")
+        lines = {"Target" if len(self.targets) == 1 else "Targets": "; ".join(said)}
+        if self.off_source:
+            lines["Off-source directions"] = str(len(self.off_source))
+        return lines
 
     def with_beam(self, spectrum: DynamicSpectrum) -> DynamicSpectrum:
         """Return the spectrum with the size of the beam in its `meta`: 1.02 times lambda over the
@@ -155,50 +205,75 @@ def prepare(measurement_set: str, settings: Settings) -> Observation:
         For whatever cannot be used, before any output is written.
     """
     plan = plan_chunks(measurement_set, settings["read"])
-    centre = Direction(*plan.phase_centre, plan.frame)
     catalogues = read_catalogues(settings["match"])
     check_match(catalogues, settings["match"], plan.epoch)
-    found = find_target(plan, settings["target"], catalogues)
-    target = found.direction
-    away = separation(target.to(plan.frame), centre)
-    if away >= 90:
-        raise SettingsError(f"--target: {target} is {away:.1f} deg from the phase centre of field "
-                            f"{plan.field}; expected a position in the field")
+    width = _field_width(plan)
+    targets = find_targets(plan, settings["target"], catalogues, width)
     if settings["flag"].clip_v is not None and "V" not in available_stokes(
             plan.tasks[0].source.correlations):
         raise SettingsError("--clip-v: V cannot be made of the correlations "
                             f"{', '.join(plan.tasks[0].source.correlations)}")
     check_pictures(settings["plot"], plan.stokes, plan.parallel_hands)
-    warnings = [*plan.warnings, *found.warnings]
-    width = _field_width(plan)
-    if away > 5 * width:
-        raise SettingsError(f"--target: {target} is {angle_text(away)} from the phase centre of "
-                            f"field {plan.field}, whose primary beam is {angle_text(width)} wide")
-    seen = prepare_beam(plan, settings["beam"], target)
-    if away > width / 2 and seen is None:
-        warnings.append(f"the target is {angle_text(away)} from the phase centre, beyond half the "
-                        f"primary beam ({angle_text(width)} wide): its flux density is attenuated; "
-                        "--primary-beam corrects it")
+    check_cuts(settings["cut"], plan.stokes)
+    warnings = [*plan.warnings, *(line for target in targets for line in target.warnings)]
+    seen = prepare_beam(plan, settings["beam"], targets)
+    warnings += _far_out(plan, targets, width, settings["beam"], seen)
     warnings += seen.warnings if seen else ()
-    bandwidth, time = smearing(plan, away)
-    if min(bandwidth, time) < 0.9 and not settings["beam"].correct_smearing:
-        warnings.append(f"smearing at the target, {angle_text(away)} from the phase centre, leaves "
-                        f"{bandwidth:.2f} (bandwidth) and {time:.2f} (time) of the flux density on "
-                        "the longest baselines; --correct-smearing corrects it")
-    subtraction = prepare_subtraction(plan, settings["model"], target, field_width=width,
-                                      beam=seen and seen.beam,
-                                      target_power=seen and seen.middle_power)
+    subtraction = prepare_subtraction(
+        plan, settings["model"], targets, field_width=width, beam=seen and seen.beam,
+        powers=seen.middle_powers if seen else [1.0] * len(targets))
     warnings += subtraction.warnings
+    off_source, lacking = place_off_source(plan, settings["target"], targets, catalogues,
+                                           subtraction, width)
+    warnings += lacking
     return Observation(
-        measurement_set=measurement_set, plan=plan, target=target, target_name=found.name,
-        target_origin=found.origin, bins=_bins(plan, settings["average"]),
+        measurement_set=measurement_set, plan=plan, targets=targets, off_source=off_source,
+        bins=_bins(plan, settings["average"]),
         added_stokes=_added_stokes(plan, settings["read"].stokes),
         subtraction=subtraction, attenuation=seen,
         smearing_corrected=settings["beam"].correct_smearing, catalogues=catalogues,
-        catalogue_files=tuple(item if Path(item).exists() else item.partition("=")[2]
-                              for item in settings["match"].catalogue),
+        files=(*(item if Path(item).exists() else item.partition("=")[2]
+                 for item in settings["match"].catalogue),
+               *filter(None, (settings["target"].targets, settings["target"].ephemeris))),
         fingerprint=fingerprint(measurement_set, _parts_elsewhere(plan.description)),
         correlations=_used_correlations(plan, settings), warnings=tuple(warnings))
+
+
+def _far_out(plan: Plan, targets: Sequence[Target], width: float, beam: PrimaryBeamSettings,
+             seen: Attenuation | None) -> list[str]:
+    """Return warnings of targets that are attenuated or smeared and not corrected.
+
+    Raises
+    ------
+    SettingsError
+        If a target is outside the field, whose primary beam is `width` (deg) wide.
+    """
+    centre = Direction(*plan.phase_centre, plan.frame)
+    lines, attenuated, smeared = [], [], []
+    for target in targets:
+        name = "the target" if len(targets) == 1 else f"target {target.name}"
+        away = separation(target.direction.to(plan.frame), centre)
+        if away >= 90:
+            raise SettingsError(f"--target: {target.direction} is {away:.1f} deg from the phase "
+                                f"centre of field {plan.field}; expected a position in the field")
+        if away > 5 * width:
+            raise SettingsError(
+                f"--target: {target.direction} is {angle_text(away)} from the phase centre of "
+                f"field {plan.field}, whose primary beam is {angle_text(width)} wide")
+        if away > width / 2 and seen is None:
+            attenuated.append(f"{name} is {angle_text(away)} from the phase centre, beyond half "
+                              f"the primary beam ({angle_text(width)} wide): its flux density is "
+                              "attenuated; --primary-beam corrects it")
+        bandwidth, time = smearing(plan, away)
+        if min(bandwidth, time) < 0.9 and not beam.correct_smearing:
+            smeared.append(f"smearing at {name}, {angle_text(away)} from the phase centre, leaves "
+                           f"{bandwidth:.2f} (bandwidth) and {time:.2f} (time) of the flux density "
+                           "on the longest baselines; --correct-smearing corrects it")
+    for told in (attenuated, smeared):
+        lines += told[:_NAMED]
+        if len(told) > _NAMED:
+            lines.append(f"the same holds for {len(told) - _NAMED} more targets")
+    return lines
 
 
 def _parts_elsewhere(description: Description) -> list[str]:

@@ -6,86 +6,75 @@ crossmatch -> plot and report. Only this module knows the order, and only it wri
 
 import contextlib
 import functools
-import shlex
+import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from astropy.table import Table
 
-from visds.chunk_job import ChunkJob, SubtractedData
-from visds.core.ahead import ahead
+from visds.antenna_veto import with_antenna_veto
+from visds.chunk_job import ChunkJob, SubtractedData, path_of_counts
 from visds.core.deadline import Deadline
 from visds.core.errors import ExitCode, MeasurementSetError, OutputError, SettingsError
 from visds.core.farm import Farm, Outcome
-from visds.core.files import make_folder, only_writer, output_error, refuse_existing, whole_file
+from visds.core.files import (
+    make_folder,
+    name_of_file,
+    only_writer,
+    output_error,
+    refuse_existing,
+    whole_file,
+)
 from visds.core.log import log_file, logger
 from visds.core.plural import counted
 from visds.core.progress import Progress
-from visds.core.provenance import (
-    Provenance,
-    command_line,
-    file_hash,
-    refuse_other_program,
-)
+from visds.core.provenance import Provenance, command_line, file_hash, refuse_other_program
 from visds.core.settings import Settings
-from visds.core.sky import barycentric_time
-from visds.core.version import __version__
 from visds.crossmatch.several import match_detections
-from visds.dynspec.detection.detect import detect
-from visds.dynspec.doubts import doubts
+from visds.dynspec.cuts import cut_cells, is_candidate
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
-from visds.dynspec.imaginary_part import imaginary_parts
-from visds.dynspec.plots.draw import available_plots, draw_plot, picture
+from visds.dynspec.fits import write_fits
+from visds.dynspec.flagging.counts import FlagCounts, add_counts
+from visds.dynspec.plots.draw import available_plots, draw_plot, picture, save_pictures
+from visds.dynspec.plots.flag_statistics import flag_figure
 from visds.dynspec.plots.marks import times_outside
-from visds.dynspec.primary_beam import correct_primary_beam
-from visds.dynspec.report import scan_table, variability_table, write_report
-from visds.dynspec.stitch import common_axes, stitch
-from visds.dynspec.variability import statistics
+from visds.dynspec.spectra_file import read_spectrum, write_spectra
+from visds.dynspec.variability.settings import MEASURES
 from visds.held_products import (
     data_entry,
     refuse_other_products,
     say_changed_settings,
-    target_entry,
+    target_entries,
 )
 from visds.model_fit import fit_model
 from visds.observation import Observation, prepare
+from visds.run_report import NO_CATALOGUE, write_run_report
 from visds.run_settings import RUN_IMAGES, RunSettings
-from visds.self_subtraction import check_self_subtraction, flux_density_in_columns
+from visds.self_subtraction import (
+    SelfSubtraction,
+    check_self_subtraction,
+    flux_density_in_columns,
+)
+from visds.stitched_spectra import StitchedSpectra
 from visds.subtraction import subtraction_entry
-from visds.visibility.plan import ChunkTask
+from visds.target_products import TargetJob, TargetProducts, by_significance, doubts_of, joined
 from visds.visibility.residual_set import write_residual
 from visds.visibility.sky_model.model_file import write_model
 
-PRODUCTS = ("dynspec.h5", "dynspec.fits", "lightcurve.ecsv", "detections.ecsv", "matches.ecsv",
+PRODUCTS = ("dynspec.h5", "dynspec.fits", "lightcurve.ecsv", "variability.ecsv",
+            "polarization.ecsv", "detections.ecsv", "matches.ecsv", "flag_counts.h5",
             "report.html", "provenance.json")
 
-REPORTED_DETECTIONS = ["name", "position", "image_snr", "image_offset", "duration", "band_low",
-                       "band_high", "polarization", "snr",
-                       "false_alarm_probability", "peak_flux_density", "peak_flux_density_error",
-                       "fluence", "fluence_error", "fraction_V", "fraction_V_error"]
-REPORTED_MATCHES = ["catalogue", "left_name", "right_name", "separation_arcsec",
-                    "normalized_separation", "chance_probability", "best"]
-STATISTICS_NOTE = (
-    "eta is the reduced chi-squared of a constant, V (TraP) the standard deviation over the mean "
-    "(Swinbank et al. 2015; not Stokes V); probability is that of this eta or more from a constant "
-    "source. They know thermal errors only: a bright source with gain errors, a resolved one whose "
-    "baselines rotate and a spectrum whose flags change all look variable here. eta_imaginary "
-    "tells how much of it the imaginary part shares.")
-DETECTIONS_NOTE = (
-    "The position of a detection is that of a source fitted in the image of the burst less the "
-    "time around it where position says image. Elsewhere it is assumed: the direction of the "
-    "target, with an error of beam / (2 S/N), so that a match says only what lies in the direction "
-    "that was looked at. An event may "
-    "reach over a gap between scans or spectral windows, where its box is open: duration counts "
-    "the gap, fluence only what was observed. Each is boxed in pictures of the polarization in "
-    "which it has the highest signal to noise.")
-NO_MODEL_NOTE = (
-    " No sky model was subtracted: other sources in the field are still there, and their sidelobes "
-    "change at the target as the array rotates, which is detected like a burst.")
-NO_CATALOGUE = "no catalogue given to match with"
+MOST_CONTROLS = 32
+"""Off-source directions that the detections of each target are held against."""
+MOST_PICTURED = 12
+"""Targets of which plots are drawn, the most significant ones."""
 CAPTIONS = {"I": "Stokes I", "V": "Stokes V", "V/I": "Stokes V over I",
-            "lightcurve": "Light curve", "overview": "Overview"}
+            "lightcurve": "Light curve", "overview": "Overview",
+            "faraday": "Faraday spectrum", "bayesian_blocks": "Bayesian blocks",
+            "structure_function": "Structure function", "periodogram": "Lomb-Scargle periodogram",
+            "folded": "Folded on the period", "autocorrelation": "Autocorrelation"}
 
 
 def run(measurement_set: str, out: str, settings: Settings, farm: Farm) -> int:
@@ -130,7 +119,8 @@ def _make_chunks(observation: Observation, data: SubtractedData, settings: Setti
     """Return the outcomes of all chunks that were begun, and whether the deadline stopped it."""
     tasks = observation.plan.tasks
     run_settings = settings["run"]
-    job = ChunkJob(data, observation.target, observation.plan.stokes, observation.correlations,
+    job = ChunkJob(data, tuple(target.place for target in observation.directions),
+                   len(observation.targets), observation.plan.stokes, observation.correlations,
                    settings["flag"], run_settings.stream, settings["beam"].correct_smearing)
     deadline = Deadline(run_settings.deadline)
     outcomes: list[Outcome] = []
@@ -161,7 +151,8 @@ def _subtracted_data(observation: Observation, folder: Path) -> SubtractedData:
     if model_file:
         write_model(model_file, subtraction.model, subtraction.key)
     return SubtractedData(folder, observation.source_key(), model_file,
-                          subtraction.model.columns, subtraction.key, subtraction.method)
+                          subtraction.model.columns, subtraction.key, subtraction.method,
+                          subtraction.at_targets)
 
 
 def _write_residual(observation: Observation, data: SubtractedData, path: str,
@@ -181,21 +172,26 @@ def _make_products(observation: Observation, data: SubtractedData, folder: Path,
     done = [task for task in observation.plan.tasks if task.name not in lost]
     if not done:
         raise MeasurementSetError(f"no chunk could be made: {failed[0].error}")
-    apparent = _stitched(observation, done, folder / "chunks")
+    spectra = StitchedSpectra(observation, done, folder / "chunks")
+    apparent = spectra.apparent(0)
     _clear_products(folder)
     with whole_file(folder / "settings.toml") as part:
         part.write_text(settings.to_toml())
-    average = settings["average"]
-    spectrum = _corrected(observation, apparent).rebin(time=average.time_bin,
-                                                       channel=average.channel_bin)
-    light_curve = spectrum.light_curve()
-    variability = statistics(light_curve)
+    spectrum = spectra.product(apparent, 0, settings["average"])
+    product = folder / "dynspec.h5"
+    products = itertools.chain([spectrum], spectra.products(settings["average"], first=1))
+    write_spectra(product, (cut_cells(one, settings["cut"]) for one in products),
+                  observation.source_key())
     T, F = spectrum.flags.shape[:2]
     logger.info("searching %s in %s for bursts", counted(T, "integration"), counted(F, "channel"))
-    with ThreadPoolExecutor(1, "spectra") as thread:
-        spectra = thread.submit(_write_spectra, spectrum, folder, observation.source_key())
-        detections = detect(spectrum, settings["detect"])
-        hashes = spectra.result()
+    with ThreadPoolExecutor(1, "fits") as thread:
+        fits = thread.submit(write_fits, (read_spectrum(product, number) for number in range(
+            len(observation.targets))), folder / "dynspec.fits")
+        targets = _search(observation, product, settings, farm)
+        fits.result()
+    detections = with_antenna_veto(
+        joined([(one.name, one.detections) for one in targets]), observation, data, done,
+        settings["flag"], farm)
     confirmed = None
     if settings["image"].images:
         # What fits and grids takes a quarter of a second to import.
@@ -203,62 +199,47 @@ def _make_products(observation: Observation, data: SubtractedData, folder: Path,
 
         confirmed = confirm(observation, data, done, folder, apparent, detections, settings, farm)
         detections = confirmed.detections
-    matches = match_detections(detections, observation.catalogues, settings["match"],
-                               observation.epoch)
-    curve_table = light_curve.to_table()
-    curve_table.meta["variability"] = {
-        row["polarization"]: {"eta": float(row["eta"]), "V": float(row["V"])}
-        for row in variability}
-    for name, table in (("lightcurve", curve_table), ("detections", detections),
-                        ("matches", matches)):
+    matches = match_detections(detections[is_candidate(detections)], observation.catalogues,
+                               settings["match"], observation.epoch)
+    measures = settings["variability"].variability
+    tables = {"lightcurve": joined([(one.name, one.light_curve) for one in targets]),
+              "variability": joined([(one.name, one.variability) for one in targets]),
+              "polarization": joined([(one.name, one.polarization) for one in targets]),
+              "detections": detections, "matches": matches} | {
+        name: joined([(one.name, one.measures[name]) for one in targets if name in one.measures])
+        for name in measures if any(name in one.measures for one in targets)}
+    for name, table in tables.items():
         _write_table(table, folder / f"{name}.ecsv")
-    pictures = _draw(spectrum, detections, settings, folder / "plots", farm)
+    counts = add_counts([FlagCounts.read(path_of_counts(spectra.path(task))) for task in done])
+    counts.write(folder / "flag_counts.h5")
+    pictures = _draw_flags(counts, observation, settings, folder / "plots")
+    pictures = _draw(product, targets, detections, settings, folder / "plots",
+                     farm) | pictures
     if confirmed is not None:
         pictures |= confirmed.pictures
-    health = imaginary_parts(spectrum)
-    subtraction = observation.subtraction
-    check = None
-    if subtraction.model or subtraction.removed:
-        check = check_self_subtraction(
-            apparent, radius_deg=subtraction.radius_deg,
-            removed=subtraction.removed_apparent, left=subtraction.left,
-            column=flux_density_in_columns(observation.plan, subtraction.model.columns,
-                                           observation.target),
-            is_apparent=observation.attenuation is not None)
-        logger.info("%s", check.summary())
-    fit = fit_model(data, done, observation.target) if subtraction.model else None
+    checks = _check_subtraction(observation, spectra, apparent)
+    fit = fit_model(data, done, observation.target) if observation.subtraction.model else None
     if fit:
         logger.info("%s", fit)
-    doubtful = doubts(spectrum, detections, health, variability)
+    doubtful = doubts_of(targets)
     doubtful += confirmed.doubts if confirmed else []
-    doubtful += [told.warning() for told in (check, fit) if told and told.warning()]
+    doubtful += [told.warning() for told in (*checks, fit) if told and told.warning()]
     for line in doubtful:
         logger.warning("%s", line)
     warnings = [*observation.warnings, *doubtful,
                 *(f"chunk {outcome.task.name} failed: {outcome.error}" for outcome in failed)]
-    ran = {"Command": shlex.join(command_line()), "Version": f"visds {__version__}"}
-    write_report(
-        folder / "report.html", title=observation.target_name,
-        summary=ran | observation.summary() | (
-            {"Self-subtraction": check.summary()} if check else {}) | (
-            {"Fit of the sky model": str(fit)} if fit else {}),
-        pictures=pictures, warnings=warnings, settings_text=settings.to_toml(),
-        flag_statistics=spectrum.meta["flag_statistics"], health=health,
-        tables={"Scans": scan_table(spectrum), "Variability": variability_table(variability),
-                "Detections": detections[REPORTED_DETECTIONS],
-                "Matches": matches[REPORTED_MATCHES] if observation.catalogues else None},
-        notes={"Variability": STATISTICS_NOTE,
-               "Detections": DETECTIONS_NOTE + _search_limit(detections)
-               + ("" if observation.subtraction.model else NO_MODEL_NOTE)} | (
-            {} if observation.catalogues else {"Matches": f"{NO_CATALOGUE}."}))
+    write_run_report(folder / "report.html", observation, product, targets, detections,
+                     matches, pictures, warnings, settings, checks, fit)
     provenance = Provenance(command_line(), observation.inputs(), settings.written(), farm.size)
     provenance.write(
         folder / "provenance.json",
-        products={name: hashes.get(name) or file_hash(folder / name)
-                  for name in (*PRODUCTS[:-1], *(confirmed.products if confirmed else ()))},
-        measurement_set=observation.measurement_set, target=target_entry(observation),
+        products={name: file_hash(folder / name)
+                  for name in (*PRODUCTS[:-1], *(f"{name}.ecsv" for name in measures
+                                                 if name in tables),
+                               *(confirmed.products if confirmed else ()))},
+        measurement_set=observation.measurement_set, targets=target_entries(observation),
         data=data_entry(observation),
-        sky_model=subtraction_entry(subtraction, check, fit),
+        sky_model=subtraction_entry(observation.subtraction, checks, fit),
         visibility_keys={task.name: data.key(task) for task in done},
         failed_chunks=[outcome.task.name for outcome in failed])
     logger.info("%s, %s", counted(len(detections), "detection"),
@@ -266,39 +247,81 @@ def _make_products(observation: Observation, data: SubtractedData, folder: Path,
     logger.info("report: %s", folder / "report.html")
 
 
-def _stitched(observation: Observation, tasks: Sequence[ChunkTask],
-              folder: Path) -> DynamicSpectrum:
-    axes = common_axes((task.time, task.integration, task.scan, task.source.frequency,
-                        task.source.channel_width, task.source.spectral_window)
-                       for task in observation.plan.tasks)
-    blocks = (DynamicSpectrum.read(folder / f"{task.name}.block.h5") for task in tasks)
-    with contextlib.closing(ahead(blocks)) as read:
-        spectrum = stitch(read, axes, observation.meta())
-    if not spectrum.count.any():
-        outside = spectrum.meta["flag_statistics"].get("uv_range", 0)
-        raise MeasurementSetError(
-            f"{observation.plan.description.path}: every visibility of this selection is flagged"
-            + (f" ({outside:.0%} of them by --uv-min, --uv-max)" if outside else ""))
-    spectrum = spectrum.replace(time_barycentre=barycentric_time(
-        spectrum.time, observation.target, observation.plan.description.position))
-    return observation.with_beam(spectrum)
+def _search(observation: Observation, product: Path, settings: Settings,
+            farm: Farm) -> list[TargetProducts]:
+    """Return what follows from the spectrum of each target, in their order."""
+    found = {}
+    first = len(observation.targets)
+    off_source = tuple(range(first, min(len(observation.directions), first + MOST_CONTROLS)))
+    job = TargetJob(product, settings, off_source)
+    several = Progress("targets", first) if first > 1 else contextlib.nullcontext()
+    with several as progress:
+        for outcome in farm.run(job, range(first)):
+            if progress is not None:
+                progress.advance()
+            if outcome.error:
+                raise outcome.exception
+            found[outcome.task] = outcome.result
+    return [found[number] for number in sorted(found)]
 
 
-def _corrected(observation: Observation, spectrum: DynamicSpectrum) -> DynamicSpectrum:
-    """Return the spectrum corrected for the primary beam, if the user wants that."""
-    if observation.attenuation is None:
-        return spectrum
-    return correct_primary_beam(spectrum, observation.attenuation.of_target(spectrum.frequency))
+def _check_subtraction(observation: Observation, spectra: StitchedSpectra,
+                       apparent: DynamicSpectrum) -> list[SelfSubtraction]:
+    """Return what of each target the sky model took; nothing without one."""
+    subtraction = observation.subtraction
+    if not (subtraction.model or any(one.removed for one in subtraction.excisions)):
+        return []
+    checks = []
+    for number, (target, excision) in enumerate(zip(observation.targets, subtraction.excisions,
+                                                    strict=True)):
+        checks.append(check_self_subtraction(
+            spectra.apparent(number) if number else apparent, radius_deg=subtraction.radius_deg,
+            removed=excision.removed_apparent, left=excision.left,
+            column=flux_density_in_columns(observation.plan, subtraction.model.columns,
+                                           target.direction),
+            is_apparent=observation.attenuation is not None,
+            target=target.name if number else ""))
+        logger.info("%s", checks[-1].summary())
+    return checks
 
 
-def _draw(spectrum: DynamicSpectrum, detections: Table, settings: Settings, folder: Path,
-          farm: Farm) -> dict[str, Path]:
-    """Draw the plots, one a task; return the pictures for the report by caption."""
-    chosen = settings["plot"].plots or available_plots(spectrum)
-    for moment in times_outside(spectrum, settings["plot"].mark_time):
-        logger.warning("--mark-time %s is outside the data and not marked", moment)
-    work = functools.partial(_draw_one, picture(spectrum, chosen, settings["plot"]), detections,
-                             settings["plot"], folder)
+def _draw(product: Path, targets: Sequence[TargetProducts], detections: Table,
+          settings: Settings, folder: Path, farm: Farm) -> dict[str, Path]:
+    """Draw the plots, one a task; return those of the main target for the report, by caption.
+
+    Of several targets the most significant ones have a folder each.
+    """
+    several = len(targets) > 1
+    order = by_significance(targets)[:MOST_PICTURED]
+    drawn: dict[str, Path] = {}
+    for one in order:
+        spectrum = read_spectrum(product, one.number)
+        chosen = settings["plot"].plots or (
+            *available_plots(spectrum), *one.measures)
+        if one is order[0]:
+            for moment in times_outside(spectrum, settings["plot"].mark_time):
+                logger.warning("--mark-time %s is outside the data and not marked", moment)
+        place = folder / name_of_file(one.name) if several else folder
+        pictures = _draw_target(
+            spectrum, detections[detections["target"] == one.name], chosen, settings, place, farm)
+        drawn |= pictures if one is order[0] else {}
+    return drawn
+
+
+def _draw_flags(counts: FlagCounts, observation: Observation, settings: Settings,
+                folder: Path) -> dict[str, Path]:
+    """Draw what is flagged, and return the picture for the report by its caption."""
+    names = dict(enumerate(observation.plan.description.antenna_names))
+    title = f"{observation.plan.field}, {observation.plan.description.telescope}"
+    figure = flag_figure(counts, settings["plot"], title=title, antenna_names=names)
+    paths = save_pictures(figure, folder, "flags", settings["plot"])
+    return dict([("Flags", path) for path in paths if path.suffix == ".png"][:1])
+
+
+def _draw_target(spectrum: DynamicSpectrum, detections: Table, chosen: Sequence[str],
+                 settings: Settings, folder: Path, farm: Farm) -> dict[str, Path]:
+    pictured = picture(spectrum, chosen, settings["plot"], detections, settings["variability"])
+    work = functools.partial(_draw_one, pictured, detections, settings["plot"], folder)
     pictures: dict[str, Path] = {}
     with Progress("plots", len(chosen)) as progress:
         for outcome in farm.run(work, list(chosen)):
@@ -314,22 +337,6 @@ def _draw(spectrum: DynamicSpectrum, detections: Table, settings: Settings, fold
 
 def _draw_one(pictured, detections, settings, folder, plot: str) -> list[Path]:
     return draw_plot(pictured, plot, detections, settings, folder)
-
-
-def _search_limit(detections: Table) -> str:
-    """Return in words what the search left to the gains."""
-    errors = detections.meta.get("coherent_error_Jy", {})
-    said = ", ".join(f"{1e3 * error:.3g} mJy in {label}" for label, error in errors.items())
-    return (f" An error of {said}, common to all channels, was added to the noise "
-            "(--gain-error, --structure-error): weaker changes over the whole band are not found."
-            if said else "")
-
-
-def _write_spectra(spectrum: DynamicSpectrum, folder: Path, source_key: str) -> dict[str, str]:
-    """Write the dynamic spectrum in both formats; return the hashes of the files by name."""
-    spectrum.write(folder / "dynspec.h5", source_key)
-    spectrum.to_fits(folder / "dynspec.fits")
-    return {name: file_hash(folder / name) for name in ("dynspec.h5", "dynspec.fits")}
 
 
 def _write_table(table: Table, path: Path) -> None:
@@ -353,7 +360,7 @@ def _clear_products(folder: Path) -> None:
     """
     kinds = [("plots", kind) for kind in ("png", "pdf")] + [
         (RUN_IMAGES, kind) for kind in ("fits", "png", "ecsv")]
-    _remove([*(folder / name for name in PRODUCTS), *(
+    _remove([*(folder / name for name in (*PRODUCTS, *(f"{name}.ecsv" for name in MEASURES))), *(
         path for name, kind in kinds for path in (folder / name).glob(f"*.{kind}"))])
     with contextlib.suppress(OSError):
         (folder / RUN_IMAGES).rmdir()  # what somebody else left there stays

@@ -20,7 +20,11 @@ from visds.visibility.sky_model.engine import NOMINAL
 READ_RATE = 1.0e9
 """Bytes of chunk that one rank reads, averages and writes in a second, with care."""
 _RANK_BYTES = 400e6
+_TURN_RATE = 4.0e8
+"""Polarization-visibilities that one rank turns to a further direction in a second, with care."""
 _CELL_BYTES = 60
+_DIRECTION_BYTES = 100
+"""On disk, of a cell of a further direction: in blocks, spectra and FITS images."""
 # In w, of the transforms of an image of a small field.
 _PLANES = 8
 _PIXEL_BYTES = 160
@@ -52,9 +56,13 @@ def expected_cost(observation: Observation, settings: Settings) -> dict[str, str
     total = sum(task.nbytes for task in tasks)
     predicting = observation.subtraction.seconds
     imaging = imaging_seconds(observation, settings)
-    seconds = total / READ_RATE + predicting + imaging
+    turning = turning_seconds(observation)
+    seconds = total / READ_RATE + predicting + turning + imaging
     prediction = {"prediction of the sky model": f"{_seconds(predicting)} on one rank"} \
         if observation.subtraction.model.parts else {}
+    if turning:
+        prediction[f"{len(observation.directions)} directions"] = (
+            f"{_seconds(turning)} on one rank")
     if imaging:
         prediction["images"] = f"{_seconds(imaging)} on one rank"
     return {"chunks": f"{len(tasks)}, {_bytes(total)} in all",
@@ -70,6 +78,13 @@ def expected_cost(observation: Observation, settings: Settings) -> dict[str, str
 
 def _seconds(value: float) -> str:
     return f"{value:.0f} s" if value >= 10 else f"{value:.2g} s"
+
+
+def turning_seconds(observation: Observation) -> float:
+    """Return the seconds that one rank needs to turn the data to all directions but the first."""
+    plan = observation.plan
+    visibilities = sum(task.visibilities * len(task.source.stored) for task in plan.tasks)
+    return visibilities * (len(observation.directions) - 1) / _TURN_RATE
 
 
 def imaging_seconds(observation: Observation, settings: Settings) -> float:
@@ -108,7 +123,8 @@ def stitched_bytes(observation: Observation) -> int:
 def disk_bytes(observation: Observation, settings: Settings) -> int:
     """Return the bytes that chunk files and products take on disk."""
     chunks = 0 if settings["run"].stream else sum(task.nbytes for task in observation.plan.tasks)
-    return chunks + 3 * _cells(observation) * _CELL_BYTES + 20_000_000
+    further = (len(observation.directions) - 1) * _DIRECTION_BYTES
+    return chunks + _cells(observation) * (3 * _CELL_BYTES + further) + 20_000_000
 
 
 def check(measurement_set: str, out: str, settings: Settings, farm: Farm) -> int:

@@ -151,8 +151,9 @@ def confirm(observation: Observation, data: SubtractedData, tasks: Sequence[Chun
                 title=f"{observation.target_name}, {observation.plan.description.telescope}, "
                       f"{spectrum.frequency.mean() / 1e6:.5g} MHz"))
     pictures = {"Light curve from images and from visibilities": picture} if curves else {}
-    # Averaging takes from a source in images what was put back in the spectrum.
-    if not observation.smearing_corrected:
+    # Averaging takes from a source in images what was put back in the spectrum, and images hold
+    # the sources at other targets.
+    if not observation.smearing_corrected and observation.subtraction.at_targets is None:
         doubts += disagreement(curves)
     return Confirmation(detections, doubts, pictures | images.pictures,
                         images.products)
@@ -212,13 +213,19 @@ def image_run(observation: Observation, data: SubtractedData, tasks: Sequence[Ch
             pictures[f"Residual image of the field, Stokes {name}, apparent flux density"] = (
                 folder / RUN_IMAGES / f"field_{name}.png")
     strongest = _strongest(detections)
-    around = Geometry(observation.target, geometry.cell, min(good_size(_AROUND), geometry.size))
     tasks = [task for task in plan_images(source, dataclasses.replace(
-        whole, interval=DETECTIONS)) if int(task.name[len("detection"):].partition("_")[0])
-        in strongest]
-    detected = [row for row, _ in _run(
-        dataclasses.replace(job, geometry=around, folder=folder / RUN_IMAGES), tasks, farm,
-        "images of detections")]
+        whole, interval=DETECTIONS)) if _detection_number(task) in strongest]
+    size = min(good_size(_AROUND), geometry.size)
+    looks = [_look(observation, row) for row in detections]
+    detected = []
+    for look in dict.fromkeys(looks):
+        of_look = [task for task in tasks if looks[_detection_number(task) - 1] == look]
+        if not of_look:
+            continue
+        detected += [row for row, _ in _run(dataclasses.replace(
+            job, geometry=Geometry(look, geometry.cell, size), target=look,
+            folder=folder / RUN_IMAGES), of_look, farm, "images of detections")]
+    detected.sort(key=lambda row: row["name"])
     for row in detected:
         pictures[f"{content_text(row['name'])}, Stokes {row['stokes']}, apparent flux density"] = (
             folder / RUN_IMAGES / row["file"].replace(".fits", ".png"))
@@ -329,6 +336,21 @@ def disagreement(curves: dict[str, Table]) -> list[str]:
                          f"between images and visibilities in {int(np.sum(wrong))} of "
                          f"{counted(len(table), 'snapshot')}")
     return lines
+
+
+def _detection_number(task: ImageTask) -> int:
+    """Return the number, from 1, of the detection that an image is of."""
+    return int(task.name[len("detection"):].partition("_")[0])
+
+
+def _look(observation: Observation, detection: Table.Row) -> Direction:
+    """Return where the target of a detection was at the time of its peak."""
+    target = next(target for target in observation.targets
+                  if target.name == detection["target"])
+    if target.track is None:
+        return target.direction
+    ra, dec = target.track.at(np.array([detection["peak_time"]]))
+    return Direction(float(ra[0]), float(dec[0]))
 
 
 def _imaged(observation: Observation, data: SubtractedData, tasks: Sequence[ChunkTask],

@@ -1,4 +1,4 @@
-"""Settings of visds-run that belong to no room: target, bins, how the run goes."""
+"""Settings of visds-run that belong to no room: bins, images, how the run goes."""
 
 import functools
 import math
@@ -8,10 +8,14 @@ from visds.core import quantities
 from visds.core.errors import SettingsError
 from visds.core.quantities import bare_number, channel_bin, time_bin
 from visds.core.settings import setting
-from visds.crossmatch.settings import MatchSettings, julian_year
+from visds.crossmatch.settings import MatchSettings
+from visds.dynspec.cuts import CutSettings
 from visds.dynspec.detection.settings import DetectSettings
 from visds.dynspec.flag_settings import FlagSettings
 from visds.dynspec.plots.settings import PlotSettings
+from visds.dynspec.polarimetry.settings import PolarizationSettings
+from visds.dynspec.variability.settings import VariabilitySettings
+from visds.target_settings import TargetSettings
 from visds.visibility.primary_beam.settings import PrimaryBeamSettings
 from visds.visibility.selection import ReadSettings
 from visds.visibility.sky_model.settings import ModelSettings
@@ -45,34 +49,6 @@ def _count(text) -> int:
     if not str(text).isdigit() or int(text) < 1:
         raise SettingsError(f"'{text}' is not a number of snapshots")
     return int(text)
-
-
-def _proper_motion(text) -> tuple[float, float]:
-    try:
-        east, north = (float(word) for word in str(text).replace(",", " ").split())
-    except ValueError:
-        raise SettingsError(f"'{text}' is not a proper motion: expected two numbers in mas/yr, "
-                            "east (with cos dec) and north") from None
-    return east, north
-
-
-@dataclass(frozen=True)
-class TargetSettings:
-    """Where to look: the position for which the spectrum is made."""
-
-    target: str | None = setting(
-        None, "position such as \"05:31:58.7 +33:08:52.5\" (hours and degrees) or "
-        "\"83.1deg -5.2deg\", or the name of a field, or of a source in a --catalogue, which is "
-        "moved to the epoch of observation by its proper motion (default: the phase centre)",
-        metavar="POSITION|NAME")
-    proper_motion: tuple[float, float] | None = setting(
-        None, "proper motion of the target in mas/yr east and north, such as \"400 -300\": the "
-        "position is moved from --target-epoch to the epoch of observation (a source of a "
-        "catalogue is moved by its own)",
-        parse=_proper_motion, metavar="'EAST NORTH'")
-    target_epoch: float = setting(
-        "2000.0", "epoch of the target's position, as Julian year or date", parse=julian_year,
-        metavar="EPOCH")
 
 
 @dataclass(frozen=True)
@@ -123,6 +99,8 @@ class RunSettings:
 
 STAGES = {"read": ReadSettings, "target": TargetSettings, "model": ModelSettings,
           "beam": PrimaryBeamSettings, "flag": FlagSettings,
-          "average": AverageSettings, "detect": DetectSettings, "match": MatchSettings,
-          "image": RunImageSettings, "plot": PlotSettings, "run": RunSettings}
+          "average": AverageSettings, "detect": DetectSettings,
+          "polarization": PolarizationSettings, "variability": VariabilitySettings,
+          "cut": CutSettings, "match": MatchSettings, "image": RunImageSettings,
+          "plot": PlotSettings, "run": RunSettings}
 

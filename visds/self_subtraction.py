@@ -25,9 +25,10 @@ _NOTABLE = 3.0
 class SelfSubtraction:
     """What of the target the sky model took; apparent flux densities of Stokes I in Jy.
 
-    `removed` was taken out of the model around the target, `left` is what components and images
-    still hold there, `column` what the columns of predicted visibilities hold in the direction of
-    the target, NaN where there is none; `mean` and `mean_error` are those of the target's residual.
+    `target` is its name, empty of the only one; `removed` was taken out of the model around it,
+    `left` is what components and images still hold there, `column` what the columns of predicted
+    visibilities hold in the direction of the target, NaN where there is none; `mean` and
+    `mean_error` are those of the target's residual.
     `is_apparent` is whether the products have other flux densities, corrected for the beam.
     """
 
@@ -38,6 +39,7 @@ class SelfSubtraction:
     mean: float
     mean_error: float
     is_apparent: bool = False
+    target: str = ""
 
     @property
     def subtracted(self) -> float:
@@ -46,7 +48,8 @@ class SelfSubtraction:
 
     def summary(self) -> str:
         """Return the check in one line."""
-        text = (f"model flux density within {self.radius_arcsec:.3g} arcsec of the target: "
+        text = (f"model flux density within {self.radius_arcsec:.3g} arcsec of "
+                f"{self.target or 'the target'}: "
                 f"{flux_text(self.left)} subtracted, {flux_text(self.removed)} taken out of the "
                 "model before")
         if math.isfinite(self.column):
@@ -62,14 +65,15 @@ class SelfSubtraction:
         star = f"if that too is the star's, beside the {flux_text(self.removed)} that were taken " \
             "out of the model before, it" if self.removed else \
             "if that is the star itself, its constant flux density"
-        return (f"{flux_text(self.subtracted)} of the sky model were subtracted at the target, "
+        return (f"{flux_text(self.subtracted)} of the sky model were subtracted at "
+                f"{self.target or 'the target'}, "
                 f"whose mean residual is {flux_with_error(self.mean, self.mean_error)}: {star} is "
                 "lost")
 
 
 def check_self_subtraction(spectrum: DynamicSpectrum, *, radius_deg: float, removed: float,
                            left: float, column: float,
-                           is_apparent: bool = False) -> SelfSubtraction:
+                           is_apparent: bool = False, target: str = "") -> SelfSubtraction:
     """Return the check of a spectrum from which a model was subtracted; see `SelfSubtraction`."""
     place = spectrum.index("I")
     weight = spectrum.sum_w[..., place].sum()
@@ -78,7 +82,7 @@ def check_self_subtraction(spectrum: DynamicSpectrum, *, radius_deg: float, remo
     good = np.isfinite(sigma) & (sigma > 0)
     error = 1 / math.sqrt(np.sum(1 / sigma[good] ** 2)) if good.any() else math.nan
     return SelfSubtraction(3600 * radius_deg, removed, left, column, float(mean), error,
-                           is_apparent)
+                           is_apparent, target)
 
 
 def flux_density_in_columns(plan: Plan, columns: Sequence[str], target: Direction) -> float:

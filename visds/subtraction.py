@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,8 @@ from visds.core.provenance import key
 from visds.core.sky import LIGHT_SPEED, Direction, angle_text
 from visds.model_fit import ModelFit
 from visds.self_subtraction import SelfSubtraction
+from visds.target import Target
+from visds.target_models import TargetModels
 from visds.visibility.plan import Plan
 from visds.visibility.primary_beam.beam import outside
 from visds.visibility.sky_model.components import ComponentModel, check_spectra
@@ -38,23 +40,36 @@ _REACH = 3.0
 """Widths of the primary beam within which a model must have a source."""
 
 
+@dataclass(frozen=True)
+class Excision:
+    """What of the sky model lay around a target.
+
+    `removed` was taken out, `removed_apparent` is its flux density and `left` that which the parts
+    still hold there, Gaussians that reach into it included (Stokes I as seen through the beam, Jy).
+    """
+
+    target: str
+    removed: tuple[Removed, ...]
+    removed_apparent: float
+    left: float
+
+
 @dataclass(frozen=True, eq=False)
 class Subtraction:
     """The sky model of an observation, without the target, and how it is predicted.
 
-    `radius_deg` is that of the disc around the target in which the model is not subtracted,
-    `removed` what was there, `removed_apparent` its flux density and `left` that which the parts
-    still hold there, Gaussians that reach into it included (Stokes I as seen through the beam, Jy).
+    The `model` is all of it, subtracted in the chunk files. `radius_deg` is that of the disc around
+    each target in which it is put back in that target's spectrum: `excisions` say what was there,
+    in the order of the targets, and `at_targets` holds it, None if there is nothing.
     `key` stands for what is subtracted and how accurately; which engine was the faster one does not
     change it. `choices` are lines of text; `seconds` what predicting takes one rank.
     """
 
     model: SkyModel
     method: Method
+    at_targets: TargetModels | None
     radius_deg: float
-    removed: tuple[Removed, ...]
-    removed_apparent: float
-    left: float
+    excisions: tuple[Excision, ...]
     key: str
     files: tuple[str, ...]
     choices: tuple[str, ...]
@@ -67,22 +82,22 @@ class Subtraction:
             or "none"
 
 
-def prepare_subtraction(plan: Plan, settings: ModelSettings, target: Direction, *,
+def prepare_subtraction(plan: Plan, settings: ModelSettings, targets: Sequence[Target], *,
                         field_width: float, beam: Callable | None,
-                        target_power: float | None = None) -> Subtraction:
+                        powers: Sequence[float]) -> Subtraction:
     """Return what is subtracted.
 
     Parameters
     ----------
     plan : Plan
     settings : ModelSettings
-    target : Direction
+    targets : sequence of Target
     field_width : float
         Of the primary beam, deg.
     beam : callable or None
         Power attenuation of the primary beam, for intrinsic flux densities.
-    target_power : float or None
-        Of the beam at the target, in the middle of the band.
+    powers : sequence of float
+        Of the beam at each target, in the middle of the band; 1 without a beam.
 
     Raises
     ------
@@ -101,34 +116,37 @@ def prepare_subtraction(plan: Plan, settings: ModelSettings, target: Direction, 
         raise MeasurementSetError(f"--model {plan.column}: that is the column of the data, which "
                                   "would be subtracted from itself")
     _check_parts(plan, whole, field_width, beam)
-    model, removed = (whole, ()) if settings.keep_target else excise(whole, target, radius,
-                                                                     frequency)
-    share = 1.0 if target_power is None else target_power
-
-    def apparent(what: Part | Removed, flux_density: float) -> float:
-        return flux_density * (share if what.is_intrinsic else 1)
-
-    left = sum(apparent(what, what.flux_density)
-               for what in excise(model, target, radius, frequency)[1])
-    left += sum(apparent(part, flux_density_inside(part.content, target, radius, frequency))
-                for part in model.parts if isinstance(part.content, ComponentModel))
-    excised = model
-    model, method, engines = _method(plan, model, settings, beam)
+    rest, every, own, removed = whole, [], [], []
+    for target in targets:
+        if settings.keep_target:
+            removed.append(())
+            continue
+        rest, taken, _ = excise(rest, target.direction, radius, frequency)
+        every += taken.parts
+        _, around, what = excise(whole, target.direction, radius, frequency)
+        own.append(around)
+        removed.append(what)
+    excisions = tuple(
+        _excision(rest, target, what, radius, frequency, power)
+        for target, what, power in zip(targets, removed, powers, strict=True))
+    smeared = {is_intrinsic: _is_smeared(settings, is_intrinsic) for is_intrinsic in (True, False)}
+    model, method, engines = _method(plan, whole, settings, beam)
     return Subtraction(
-        model=model, method=method, radius_deg=radius, removed=removed,
-        removed_apparent=sum(apparent(what, what.flux_density) for what in removed), left=left,
-        key=key(excised, settings.engine, replace(method, engines=())),
+        model=model, method=method, radius_deg=radius, excisions=excisions,
+        at_targets=TargetModels(SkyModel(tuple(every)), tuple(own), smeared, beam)
+        if every else None,
+        key=key(whole, settings.engine, replace(method, engines=())),
         files=files_of(settings.model, plan.description.data_columns),
-        choices=(*_described(whole, frequency), *_excised(removed, radius, settings),
+        choices=(*_described(whole, frequency), *_excised(excisions, radius, settings),
                  *(f"{part.origin}: predicted {choice}"
                    for part, choice in zip(model.parts, engines, strict=True))),
-        warnings=_unseen(plan, model, beam),
+        warnings=_unseen(plan, whole, beam),
         seconds=sum(choice.seconds for choice in engines))
 
 
-def subtraction_entry(subtraction: Subtraction, check: SelfSubtraction | None,
+def subtraction_entry(subtraction: Subtraction, checks: Sequence[SelfSubtraction],
                       fit: ModelFit | None) -> dict[str, Any]:
-    """Return what provenance.json says of the sky model."""
+    """Return what provenance.json says of the sky model; `checks` are those of the targets."""
     return {
         "parts": [{"name": part.origin, "intrinsic": part.is_intrinsic,
                    "because": part.scale_reason, "engine": engine}
@@ -136,8 +154,10 @@ def subtraction_entry(subtraction: Subtraction, check: SelfSubtraction | None,
                                           strict=True)],
         "columns": list(subtraction.model.columns),
         "excised": {"radius_arcsec": 3600 * subtraction.radius_deg,
-                    "removed": [dataclasses.asdict(what) for what in subtraction.removed]},
-        "self_subtraction": check and dataclasses.asdict(check),
+                    "removed": [dataclasses.asdict(what) | {"target": excision.target}
+                                for excision in subtraction.excisions
+                                for what in excision.removed]},
+        "self_subtraction": [dataclasses.asdict(check) for check in checks],
         "fit": fit and dataclasses.asdict(fit)}
 
 
@@ -172,8 +192,7 @@ def _method(plan: Plan, model: SkyModel, settings: ModelSettings,
     """Return the model in the form in which its parts are predicted, how, and why so."""
     contents = [part.content for part in model.parts]
     intrinsic = [part.is_intrinsic for part in model.parts]
-    smeared = tuple(is_intrinsic if settings.smear_model == "auto"
-                    else settings.smear_model == "yes" for is_intrinsic in intrinsic)
+    smeared = tuple(_is_smeared(settings, is_intrinsic) for is_intrinsic in intrinsic)
     is_choice = settings.engine == "auto" and any(
         isinstance(content, ImageModel) for content in contents)
     engines = choose_engines(
@@ -189,6 +208,10 @@ def _method(plan: Plan, model: SkyModel, settings: ModelSettings,
     method = Method(tuple(choice.engine for choice in engines), smeared, settings.epsilon,
                     beam if any(intrinsic) else None)
     return replace(model, parts=parts), method, engines
+
+
+def _is_smeared(settings: ModelSettings, is_intrinsic: bool) -> bool:
+    return is_intrinsic if settings.smear_model == "auto" else settings.smear_model == "yes"
 
 
 def _problem(plan: Plan) -> Problem:
@@ -225,11 +248,31 @@ def _described(model: SkyModel, frequency: float) -> list[str]:
     return lines + [f"sky model: column {column}" for column in model.columns]
 
 
-def _excised(removed: tuple[Removed, ...], radius: float, settings: ModelSettings) -> list[str]:
+def _excision(model: SkyModel, target: Target, removed: tuple[Removed, ...], radius: float,
+              frequency: float, power: float) -> Excision:
+    """Return what was around a target, and what a model without the targets still has there."""
+    def apparent(what: Part | Removed, flux_density: float) -> float:
+        return flux_density * (power if what.is_intrinsic else 1)
+
+    left = sum(apparent(what, what.flux_density)
+               for what in excise(model, target.direction, radius, frequency)[2])
+    left += sum(apparent(part, flux_density_inside(part.content, target.direction, radius,
+                                                   frequency))
+                for part in model.parts if isinstance(part.content, ComponentModel))
+    return Excision(target.name, removed,
+                    sum(apparent(what, what.flux_density) for what in removed), left)
+
+
+def _excised(excisions: tuple[Excision, ...], radius: float,
+             settings: ModelSettings) -> list[str]:
     if settings.keep_target:
         return ["the target is subtracted too where the sky model holds it (--keep-target)"]
-    return [f"not subtracted, within {angle_text(radius)} of the target: {what}"
-            for what in removed]
+    lines = []
+    for excision in excisions:
+        name = "the target" if len(excisions) == 1 else excision.target
+        lines += [f"not subtracted, within {angle_text(radius)} of {name}: {what}"
+                  for what in excision.removed]
+    return lines
 
 
 def _unseen(plan: Plan, model: SkyModel, beam: Callable | None) -> tuple[str, ...]:

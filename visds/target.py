@@ -1,54 +1,138 @@
-"""The target: what a user's words for it mean, and where it is at the epoch of observation."""
+"""Targets: what a user's words for them mean, and where they are at the epoch of observation."""
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
-from visds.core.astrometry import moved
+from visds.core.astrometry import moved, separation_arcsec, unit_vectors
 from visds.core.catalogue import Catalogue, same_name
+from visds.core.ephemeris import BUILTIN_ERROR_ARCSEC, track
 from visds.core.errors import SettingsError
-from visds.core.sky import Direction, parse_direction, separation
-from visds.run_settings import TargetSettings
+from visds.core.log import logger
+from visds.core.plural import counted
+from visds.core.sky import (
+    LIGHT_SPEED,
+    Direction,
+    angle_text,
+    barycentric_position,
+    parse_direction,
+    separation,
+)
+from visds.core.track import Track
+from visds.target_settings import TargetSettings, check_target_settings
 from visds.visibility.plan import Plan
 
 _SAME_PLACE_ARCSEC = 0.1
+_ASTRONOMICAL_UNIT = 149597870700.0
+# A star of the list may have moved by so much since the epoch of its position.
+_MARGIN_DEG = 1.0
+_LONGEST_NAME = 100
+# A parallax of less than so many sigma gives no distance (Bailer-Jones 2015, PASP 127, 994).
+_LEAST_PARALLAX = 5.0
 # A name by the rule of the IAU: it reads as a position, whose last digits are cut off.
 _POSITION_NAME = re.compile(r"\s*J[\d.]+[+-][\d.]+\s*")
 
 
 @dataclass(frozen=True)
 class Target:
-    """A direction (ICRS, at the epoch of observation), its name, and how that was found."""
+    """A direction (ICRS, at the epoch of observation), its name, and how that was found.
+
+    A body that moves has a `track`; its `direction` is that in the middle of the observation.
+    `role` is "target", or "off source" where nothing is to be seen. Distance (pc) and radius (of
+    the Sun) of a star are NaN where they are not known.
+    """
 
     direction: Direction
     name: str
     found: str = ""
     motion: str = ""
     warnings: tuple[str, ...] = ()
+    track: Track | None = None
+    role: str = "target"
+    distance_pc: float = math.nan
+    radius_rsun: float = math.nan
 
     @property
     def origin(self) -> str:
         """What was found under the name, and how it was moved; empty of a plain position."""
         return ", ".join(filter(None, (self.found, self.motion)))
 
+    @property
+    def place(self) -> Direction | Track:
+        """Where to look: the track of what moves, else the direction."""
+        return self.track or self.direction
 
-def find_target(plan: Plan, settings: TargetSettings,
-                catalogues: Mapping[str, Catalogue]) -> Target:
-    """Return the target that a user names, by default the phase centre.
+    @property
+    def file_name(self) -> str:
+        """The name as a part of names of files; those of the targets of a run differ."""
+        return file_name(self.name)
 
-    What is written is the exact name of a field, or a position if it reads as one, else the name
-    of a field or of a source in one of the catalogues, in capitals or not and with blanks or
-    without.
+
+def file_name(name: str) -> str:
+    """Return a name in letters, digits and ``+-._`` alone, as AU_Mic, which begins with none."""
+    return re.sub(r"[^A-Za-z0-9+.-]+", "_", name).strip("_.-+")[:_LONGEST_NAME] or "target"
+
+
+def distinct_name(name: str, taken: Collection[str]) -> str:
+    """Return a name, or name_2, name_3 ..., whose file name in small letters is none of `taken`."""
+    number, distinct = 1, name
+    while file_name(distinct).casefold() in taken:
+        number += 1
+        distinct = f"{name[:_LONGEST_NAME - 8]}_{number}"
+    return distinct
+
+
+def find_targets(plan: Plan, settings: TargetSettings, catalogues: Mapping[str, Catalogue],
+                 width: float) -> tuple[Target, ...]:
+    """Return the targets that a user names one by one, then those of a list; no two of one name.
+
+    By default the phase centre is the only one.
 
     Parameters
     ----------
     plan : Plan
-        Its fields, phase centre and epoch are used.
     settings : TargetSettings
-        `target` in the user's words. `proper_motion` moves a position or a field's; a source of a
-        catalogue is moved by its own.
+    catalogues : mapping of str to Catalogue
+        By name.
+    width : float
+        Of the primary beam, deg: those of the list that are within half of it are taken, if the
+        settings do not say how far.
+
+    Raises
+    ------
+    SettingsError
+        If a name has no or several places, or nothing of the list is near the phase centre.
+    CatalogueError
+        If the list cannot be read, or a star must be moved but its epoch is not known.
+    """
+    check_target_settings(settings)
+    found = [find_target(plan, text, settings, catalogues) for text in settings.target]
+    if settings.targets is not None:
+        found += _listed(plan, settings, settings.targets, settings.within or width / 2)
+    return _told_apart(found or [find_target(plan, None, settings, catalogues)])
+
+
+def find_target(plan: Plan, text: str | None, settings: TargetSettings,
+                catalogues: Mapping[str, Catalogue]) -> Target:
+    """Return the target that a user names, the phase centre for None.
+
+    What is written is a body of the solar system, the exact name of a field, or a position if it
+    reads as one, else the name of a field or of a source in one of the catalogues, in capitals or
+    not and with blanks or without.
+
+    Parameters
+    ----------
+    plan : Plan
+        Its fields, phase centre, times and observatory are used.
+    text : str or None
+        The user's words.
+    settings : TargetSettings
+        `proper_motion` and `parallax` move a position or a field's; a source of a catalogue is
+        moved by its own.
     catalogues : mapping of str to Catalogue
         By name.
 
@@ -59,11 +143,13 @@ def find_target(plan: Plan, settings: TargetSettings,
     CatalogueError
         If a source must be moved but the epoch of its position is not known.
     """
-    text = settings.target
     if text is None:
         centre = Direction(*plan.phase_centre, plan.frame).to("ICRS")
         return _at_epoch(Target(centre, plan.field, f"phase centre of field {plan.field}"),
                          plan, settings)
+    body = text.strip().casefold()
+    if body in BUILTIN_ERROR_ARCSEC:
+        return _body(plan, body, settings, catalogues)
     direction, reason = _position(text)
     if direction is not None and not _POSITION_NAME.fullmatch(text) and not any(
             field.name == text for field in plan.description.fields):
@@ -82,9 +168,8 @@ def find_target(plan: Plan, settings: TargetSettings,
             "position if it is meant" for other in sources
             if not _same_place(other.direction, target.direction)))
     if sources:
-        if settings.proper_motion is not None:
-            raise SettingsError(f"--proper-motion: '{text}' is a source of a catalogue and is "
-                                "moved by its own; give its position and --target-epoch instead")
+        _refuse_motion(settings, f"'{text}' is a source of a catalogue and is moved by its own; "
+                       "give its position and --target-epoch instead")
         return sources[0]
     if direction is not None:
         return _at_epoch(Target(direction, text.strip(), "read from the digits of its name"),
@@ -92,6 +177,43 @@ def find_target(plan: Plan, settings: TargetSettings,
     raise SettingsError(f"--target: {reason}; nor is it a field "
                         f"({', '.join(field.name for field in plan.description.fields)})"
                         + _no_source(catalogues))
+
+
+def _refuse_motion(settings: TargetSettings, reason: str) -> None:
+    for option, value in (("--proper-motion", settings.proper_motion),
+                          ("--parallax", settings.parallax)):
+        if value is not None:
+            raise SettingsError(f"{option}: {reason}")
+
+
+def _body(plan: Plan, body: str, settings: TargetSettings,
+          catalogues: Mapping[str, Catalogue]) -> Target:
+    """Return a body of the solar system, followed through the observation.
+
+    It comes before a field or source of its name, whose place is that of one time at best.
+    """
+    _refuse_motion(settings, f"{body} is followed as it moves and has none")
+    times = [time for task in plan.tasks for time in (task.time[0], task.time[-1])]
+    followed = track(body, min(times), max(times), plan.description.position, settings.ephemeris)
+    ends = unit_vectors(*followed.at(np.array([min(times), max(times)])))
+    path = float(separation_arcsec(ends[:1], ends[1:])[0])
+    name = f"the {body}" if body in ("sun", "moon") else f"planet {body}"
+    found = [f"{name} by {settings.ephemeris or 'the built-in ephemeris'}"]
+    found += [f"not {other.found}, {angle_text(separation(other.direction, followed.middle))} away"
+              for other in [*_fields(plan, body), *_sources(plan, body, catalogues)]]
+    error, beam = BUILTIN_ERROR_ARCSEC[body], _finest_beam_arcsec(plan)
+    warnings = () if settings.ephemeris or error < beam / 2 else (
+        f"the built-in ephemeris of {name} is off by up to {error:g} arcsec, of a beam of "
+        f"{beam:.2g} arcsec: --ephemeris takes a better one",)
+    return Target(followed.middle, body, ", ".join(found),
+                  f"which moves by {angle_text(path / 3600)} during the observation",
+                  warnings, followed)
+
+
+def _finest_beam_arcsec(plan: Plan) -> float:
+    wavelength = LIGHT_SPEED / max(float(task.source.frequency.max()) for task in plan.tasks)
+    longest = plan.longest_used(plan.max_baseline, wavelength)
+    return 3600 * math.degrees(1.02 * wavelength / max(longest, 1.0))
 
 
 def _position(text: str) -> tuple[Direction | None, str]:
@@ -115,25 +237,88 @@ def _sources(plan: Plan, text: str, catalogues: Mapping[str, Catalogue]) -> list
     found = []
     for label, catalogue in catalogues.items():
         rows = catalogue.named(text)
-        now = catalogue.at_epoch(plan.epoch) if len(rows) else catalogue
-        for row in rows:
-            direction = Direction(float(now.ra[row]), float(now.dec[row]))
-            found.append(Target(direction, str(catalogue.name[row]),
-                                f"{catalogue.name[row]} of catalogue {label}",
-                                _motion(catalogue, now, row)))
+        if len(rows):
+            found += _stars(plan, catalogue.select(rows), f"catalogue {label}")
     return _distinct(found)
 
 
+def _listed(plan: Plan, settings: TargetSettings, path: str, within: float) -> list[Target]:
+    """Return the stars of a list that are within an angle (deg) of the phase centre."""
+    catalogue = Catalogue.read(path, settings.target_columns)
+    for note in catalogue.notes:
+        logger.info("%s: %s", path, note)
+    centre = Direction(*plan.phase_centre, plan.frame).to("ICRS")
+
+    def away(stars: Catalogue) -> np.ndarray:
+        return separation_arcsec(unit_vectors(stars.ra, stars.dec), unit_vectors(
+            np.array([centre.ra]), np.array([centre.dec]))) / 3600
+
+    number = len(catalogue)
+    before = away(catalogue)
+    nearest = int(np.argmin(before))
+    message = (f"--targets: none of {counted(number, 'position')} in {path} is within "
+               f"{angle_text(within)} of the phase centre of field {plan.field}, {centre}; the "
+               f"nearest, {catalogue.name[nearest]}, is {angle_text(before[nearest])} away")
+    near = catalogue.select(before <= within + _MARGIN_DEG)
+    stars = _stars(plan, near, Path(path).name) if len(near) else []
+    inside = [star for star in stars if separation(star.direction, centre) <= within]
+    if not inside:
+        raise SettingsError(message)
+    logger.info("%s: %s within %s of the phase centre, %d left out", path,
+                counted(len(inside), "target"), angle_text(within), number - len(inside))
+    return inside
+
+
+def _stars(plan: Plan, catalogue: Catalogue, label: str) -> list[Target]:
+    """Return the sources of a catalogue as they are seen at the epoch of observation.
+
+    Raises
+    ------
+    CatalogueError
+        If one has a proper motion but the epoch of its position is not known.
+    """
+    now = catalogue.at_epoch(plan.epoch, _observer(plan))
+    return [Target(Direction(float(now.ra[row]), float(now.dec[row])),
+                   " ".join(str(catalogue.name[row]).split())[:_LONGEST_NAME],
+                   f"{catalogue.name[row]} of {label}", _motion(catalogue, now, row),
+                   distance_pc=_distance(catalogue, row),
+                   radius_rsun=_positive(catalogue.radius[row]))
+            for row in range(len(catalogue))]
+
+
+def _observer(plan: Plan) -> np.ndarray:
+    """Return where the observatory is from the barycentre (3; au), in the middle of all times."""
+    middle = 51544.5 + 365.25 * (plan.epoch - 2000)
+    return barycentric_position(np.array([middle]), plan.description.position)[0] \
+        / _ASTRONOMICAL_UNIT
+
+
+def _distance(catalogue: Catalogue, row: int) -> float:
+    """Return the distance of a star in pc, from its parallax if that is all, NaN if unknown."""
+    distance, parallax = _positive(catalogue.distance[row]), _positive(catalogue.parallax[row])
+    if math.isfinite(distance) or parallax < _LEAST_PARALLAX * catalogue.parallax_error[row]:
+        return distance
+    return 1000 / parallax
+
+
+def _positive(value: float) -> float:
+    return float(value) if 0 < value < math.inf else math.nan
+
+
 def _motion(catalogue: Catalogue, now: Catalogue, row: int) -> str:
+    """Return in words how a source was moved from its place in the catalogue."""
     east, north = catalogue.pm_ra[row], catalogue.pm_dec[row]
-    if not (np.isfinite(east) and np.isfinite(north)):
-        return "whose proper motion is not known"
-    if east == 0 and north == 0:
-        return ""
+    known, parallax = np.isfinite(east) and np.isfinite(north), catalogue.parallax[row]
     there, here = (Direction(float(c.ra[row]), float(c.dec[row])) for c in (catalogue, now))
-    return (f"moved {3600 * separation(there, here):.3f} arcsec by its proper motion of "
-            f"{east:g} mas/yr east and {north:g} north from {catalogue.epoch[row]:.3f} to "
-            f"{now.epoch[row]:.3f}")
+    by = []
+    if known and (east or north):
+        by.append(f"its proper motion of {east:g} mas/yr east and {north:g} north from "
+                  f"{catalogue.epoch[row]:.3f} to {now.epoch[row]:.3f}")
+    if parallax > 0:
+        by.append(f"its parallax of {parallax:g} mas")
+    return ", ".join(filter(None, (
+        "" if known else "whose proper motion is not known",
+        by and f"moved {3600 * separation(there, here):.3f} arcsec by {' and '.join(by)}")))
 
 
 def _distinct(places: list[Target]) -> list[Target]:
@@ -148,18 +333,55 @@ def _same_place(one: Direction, other: Direction) -> bool:
     return 3600 * separation(one, other) < _SAME_PLACE_ARCSEC
 
 
+def _told_apart(targets: Sequence[Target]) -> tuple[Target, ...]:
+    """Return targets whose names, and names of files, differ; what is there twice is taken once.
+
+    The first says in a warning what was done.
+    """
+    kept: dict[str, Target] = {}
+    named: dict[str, list[Target]] = {}
+    twice, renamed = [], []
+    for target in targets:
+        alike = named.setdefault(file_name(target.name).casefold(), [])
+        if any(same_name(target.name, other.name)
+               and _same_place(target.direction, other.direction) for other in alike):
+            twice.append(target.name)
+            continue
+        alike.append(target)
+        name = distinct_name(target.name, kept)
+        if name != target.name:
+            renamed.append((target.name, name))
+        kept[file_name(name).casefold()] = replace(target, name=name)
+    first, *others = kept.values()
+    warnings = list(first.warnings)
+    if twice:
+        warnings.append(f"{counted(len(twice), 'target')} given twice at one place, such as "
+                        f"{twice[0]}: taken once")
+    if renamed:
+        warnings.append(f"{counted(len(renamed), 'target')} of a name that another has, told apart "
+                        f"by a number: the second {renamed[0][0]} is {renamed[0][1]}")
+    return replace(first, warnings=tuple(warnings)), *others
+
+
 def _at_epoch(target: Target, plan: Plan, settings: TargetSettings) -> Target:
-    """Return the target moved by the proper motion that the user gives, if any."""
-    if settings.proper_motion is None:
+    """Return the target moved by the proper motion and parallax that the user gives, if any."""
+    if settings.proper_motion is None and settings.parallax is None:
         return target
-    east, north = settings.proper_motion
+    east, north = settings.proper_motion or (0.0, 0.0)
+    parallax = settings.parallax or math.nan
     ra, dec = moved(np.array([target.direction.ra]), np.array([target.direction.dec]),
                     pm_ra=np.array([east]), pm_dec=np.array([north]),
-                    years=plan.epoch - settings.target_epoch)
+                    years=plan.epoch - settings.target_epoch, parallax=np.array([parallax]),
+                    observer=_observer(plan))
     direction = Direction(float(ra[0]), float(dec[0]))
-    return replace(target, direction=direction, motion=(
-        f"moved {3600 * separation(target.direction, direction):.3f} arcsec by --proper-motion "
-        f"from {settings.target_epoch:.3f} to {plan.epoch:.3f}"))
+    by = []
+    if settings.proper_motion is not None:
+        by.append(f"--proper-motion from {settings.target_epoch:.3f} to {plan.epoch:.3f}")
+    if settings.parallax is not None:
+        by.append("--parallax")
+    return replace(target, direction=direction, distance_pc=1000 / parallax, motion=(
+        f"moved {3600 * separation(target.direction, direction):.3f} arcsec by "
+        + " and ".join(by)))
 
 
 def _no_source(catalogues: Mapping[str, Catalogue]) -> str:

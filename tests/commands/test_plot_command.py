@@ -7,12 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.table import Table
+from matplotlib.colors import to_rgb
+from matplotlib.image import imread
 from spectra import spectrum
 
 from visds.commands.plot import RUN_TABLES, SelectSettings, main, select
 from visds.core.errors import SettingsError
 from visds.core.quantities import Bin
+from visds.dynspec.cuts import CutSettings, cut_cells
+from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.flag_region import channel_range, flag_region
+from visds.dynspec.plots.colour import MASKED
+from visds.dynspec.spectra_file import write_spectra
 from visds.run_settings import STAGES
 
 SMALL = ["--picture-resolution", "50"]
@@ -92,7 +98,10 @@ def test_scans_and_bands_that_are_not_there_are_errors():
      "--flag-region: 'time=03:31-03:30': 03:31:00.000 is after 03:30:00.000, and no midnight"),
     ([*KELVIN, "--plots", "I", "--colour-limit", "5mJy"],
      "--colour-limit: a level in Jy does not fit a picture in K (--flux-unit K)"),
-    ([*KELVIN, "--plots", "I", "--mask-above", "5mJy"], "--mask-above: a level in Jy does not"),
+    (["--mask-above", "I=5MK"], "--mask-above: 'I=5MK' is not a limit, written 5mJy (any Stokes"),
+    (["--mask-below", "V=0Jy"], "--mask-below: 'V=0Jy' is not a lower limit of I, written I=0Jy"),
+    (["--expected-sign", "0"], "--expected-sign: '0' is not a sign, +1 or -1"),
+    (["--least-polarization", "4"], "'4' is not a percentage up to 100%, such as 4%"),
     ([*KELVIN, "--plots", "lightcurve", "--mark-flux", "5mJy"], "--mark-flux: a level in Jy"),
     ([*KELVIN, "--plots", "lightcurve", "--flux-range", "0Jy", "5Jy"], "--flux-range: a level in"),
     (["--time-bin", "20MHz"], "give a duration such as 10s or a count of integrations"),
@@ -222,4 +231,70 @@ def test_the_settings_of_a_run_are_those_of_its_pictures(products, capsys):
     out, err = capsys.readouterr()
     assert err == f"visds-plot: not used of {file}: [read] [run]\n"
     assert out.split() == [str(products / "plots" / "dynspec_V.png")]
-    assert {*RUN_TABLES, "plot"} == set(STAGES)
+    assert set(RUN_TABLES) < set(STAGES) <= {*RUN_TABLES, "plot", "variability", "cut"}
+
+
+@pytest.fixture
+def second(tmp_path):
+    """Return the folder of a run of another night."""
+    folder = tmp_path / "second night"
+    folder.mkdir()
+    spectrum(np.zeros((24, 6, 4)), sigma=0.02, start_mjd=59030.5).write(folder / "dynspec.h5")
+    return folder
+
+
+def test_several_runs_are_one_figure_a_plot(products, second, tmp_path, capsys):
+    assert main([str(products), str(second), *SMALL, "--plots", "V", "lightcurve", "-o",
+                 str(tmp_path / "figures"), "--light-curves", "overlaid", "--align", "phase",
+                 "--period", "2.2h", "--flag-channels", "1"]) == 0
+    out, err = capsys.readouterr()
+    assert out.split() == [str(tmp_path / "figures" / name)
+                           for name in ("dynspec_V.png", "lightcurve.png")]
+    assert "second night, test star: --flag-channels: flagged 24 of 144 cells" in err
+    assert main([str(products), str(second), *SMALL]) == 2
+    assert "-o FOLDER is missing: where the pictures of several OUT" in capsys.readouterr().err
+
+
+def test_several_targets_of_a_run_are_one_figure_a_plot(tmp_path, capsys):
+    spectra = [spectrum(np.zeros((24, 6, 4)), seed=k, meta={"target": name})
+               for k, name in enumerate(("one", "two", "three"))]
+    write_spectra(tmp_path / "dynspec.h5", spectra)
+    assert main([str(tmp_path), *SMALL, "--plots", "I", "--target", "one", "three"]) == 0
+    assert capsys.readouterr().out.split() == [str(tmp_path / "plots" / "together" /
+                                                   "dynspec_I.png")]
+    assert main([str(tmp_path), *SMALL, "--plots", "I", "--target", "two"]) == 0
+    assert capsys.readouterr().out.split() == [str(tmp_path / "plots" / "two" / "dynspec_I.png")]
+
+
+def masked_share(path):
+    """Return the share of the pixels of a picture in the colour of what is masked."""
+    pixels = imread(path)[..., :3]
+    return float(np.isclose(pixels, to_rgb(MASKED), atol=0.01).all(-1).mean())
+
+
+def test_cuts_of_the_run_are_drawn_unless_others_or_none_are_asked_for(products, tmp_path, capsys):
+    cut = cut_cells(DynamicSpectrum.read(products), CutSettings(expected_sign=1))
+    cut.write(products / "dynspec.h5")
+    shares = []
+    for options in ([], ["--no-cuts"], ["--mask-above", "I=0.5Jy"], ["--time-bin", "4"]):
+        assert main([str(products), *SMALL, "--plots", "V", "-o", str(tmp_path / "f"),
+                     *options]) == 0
+        shares.append(masked_share(tmp_path / "f" / "dynspec_V.png"))
+    assert shares[0] > 0.2 and max(shares[1:]) < 0.01
+    assert "warning: the cuts of the run are of its cells and not of wider bins" in \
+        capsys.readouterr().err
+    assert main([str(products), *SMALL, "--plots", "I", "-o", str(tmp_path / "f")]) == 0
+    assert masked_share(tmp_path / "f" / "dynspec_I.png") < 0.01
+
+
+def test_a_detection_that_a_cut_leaves_out_is_not_outlined(products, tmp_path):
+    table = Table.read(products / "detections.ecsv")
+    pictures = []
+    for text in ("", "sign of V"):
+        table["cut"] = [text]
+        table.write(products / "detections.ecsv", overwrite=True)
+        assert main([str(products), *SMALL, "--plots", "I", "-o", str(tmp_path / "f")]) == 0
+        pictures.append((tmp_path / "f" / "dynspec_I.png").read_bytes())
+    assert main([str(products), *SMALL, "--plots", "I", "-o", str(tmp_path / "f"),
+                 "--no-mark-detections"]) == 0
+    assert pictures[1] == (tmp_path / "f" / "dynspec_I.png").read_bytes() != pictures[0]

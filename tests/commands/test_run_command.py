@@ -45,7 +45,8 @@ def test_the_help_names_the_exit_codes_that_exist(capsys):
 
 def test_every_product_is_there(out):
     assert all((out / name).stat().st_size for name in PRODUCTS)
-    assert [path.name for path in (out / "plots").iterdir()] == ["lightcurve.png"]
+    assert sorted(path.name for path in (out / "plots").iterdir()) == [
+        "flags.png", "lightcurve.png"]
     images = {f"field_{stokes}.{kind}" for stokes in "IV" for kind in ("fits", "png")}
     assert {path.name for path in (out / RUN_IMAGES).iterdir() if path.stat().st_size} == {
         *images, "images.ecsv", "lightcurve.png"}
@@ -179,7 +180,7 @@ def test_a_target_of_a_catalogue_is_where_the_star_is_and_the_log_says_how(obser
     for part in ("target at 01:39:01.600 -17:57:02.000 (simulated star of catalogue",
                  "moved 4.208 arcsec", "400 mas/yr east and -300 north from 2016.000 to 2024.417"):
         assert part in line
-    target = provenance(tmp_path)["target"]
+    target = provenance(tmp_path)["targets"][0]
     assert target["name"] == "simulated star"
     assert (target["ra_deg"], target["dec_deg"]) == (
         pytest.approx(24.7566667, abs=1e-6), pytest.approx(-17.9505556, abs=1e-6))
@@ -189,7 +190,8 @@ def test_a_target_of_a_catalogue_is_where_the_star_is_and_the_log_says_how(obser
 def test_pdf_alone_still_makes_a_report(observation, tmp_path):
     assert main([str(observation.measurement_set), "-o", str(tmp_path), "--plots", "lightcurve",
                  "--picture-format", "pdf"]) == 0
-    assert [path.name for path in (tmp_path / "plots").iterdir()] == ["lightcurve.pdf"]
+    assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == [
+        "flags.pdf", "lightcurve.pdf"]
     assert (tmp_path / "report.html").exists()
 
 

@@ -54,6 +54,20 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_default(tmp_p
     assert settings["second"] == SecondSettings(colour="blue", loud=False, polite=False)
 
 
+def test_settings_of_a_run_that_is_named_stand_in_the_place_of_defaults_only(tmp_path):
+    parser = Parser("visds-test", "A test.", STAGES)
+    parser.argparse.add_argument("run")
+    file = tmp_path / "settings.toml"
+    file.write_text('[second]\ncolour = "red"\n')
+    runs = {"mine": {"first": {"wait": "3s", "names": ["a"]}, "second": {"colour": "blue"},
+                     "other": {"key": 1}}}
+    _, settings = parser.parse(["mine", "--names", "b", "--settings", str(file)],
+                               lambda arguments: runs[arguments.run])
+    assert settings["first"] == FirstSettings(wait=3.0, names=("b",), planets=("Mars", "Venus"))
+    assert settings["second"].colour == "red"
+    assert settings.written()["first"]["wait"] == "3s"
+
+
 @pytest.mark.parametrize("arguments", [
     [], ["--wait", "3min", "--names", "x", 'a "quoted\\name"', "--loud", "--no-polite"],
     ["--colour", "red", "-c", "3", "--wait=-5s"]])
@@ -73,6 +87,26 @@ def test_a_list_that_was_emptied_stays_empty_when_written_and_read_again(tmp_pat
     assert settings["first"].planets == ()
     file.write_text(settings.to_toml())
     assert parse("--settings", str(file))["first"].planets == ()
+
+
+def test_an_option_of_several_values_adds_up_when_it_is_repeated(tmp_path):
+    settings = parse("--names", "a", "b", "--wait", "3s", "--names=c d", "--planets", "Earth")
+    assert settings["first"].names == ("a", "b", "c d")
+    assert settings["first"].planets == ("Earth",)
+    file = tmp_path / "a.toml"
+    file.write_text('[first]\nnames = "one alone"\n')
+    assert parse("--settings", str(file))["first"].names == ("one alone",)
+    assert parse("--settings", str(file), "--names", "x")["first"].names == ("x",)
+
+
+def test_an_argument_behind_an_option_of_several_values_is_told_where_to_stand():
+    parser = Parser("visds-test", "A test.", STAGES)
+    parser.argparse.add_argument("measurement_set", metavar="MS")
+    with pytest.raises(SettingsError, match="required: MS: --names takes all words that follow it"):
+        parser.parse(["--names", "a", "star.ms", "--loud"])
+    assert parser.parse(["star.ms", "--names", "a"])[0].measurement_set == "star.ms"
+    with pytest.raises(SettingsError, match=r"required: MS \(see"):
+        parser.parse(["--loud"])
 
 
 def test_dashes_and_underscores_name_the_same_key(tmp_path):

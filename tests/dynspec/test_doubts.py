@@ -7,7 +7,7 @@ from visds.dynspec.detection.detect import detect
 from visds.dynspec.detection.settings import DetectSettings
 from visds.dynspec.doubts import doubts
 from visds.dynspec.imaginary_part import imaginary_parts
-from visds.dynspec.variability import statistics
+from visds.dynspec.variability.indices import statistics
 
 
 def said(made):

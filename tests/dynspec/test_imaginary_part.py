@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from spectra import spectrum
 
-from visds.dynspec.imaginary_part import imaginary_parts
+from visds.dynspec.imaginary_part import chi_squared, imaginary_parts
 
 
 def with_imaginary(data, extra):
@@ -66,3 +66,34 @@ def test_few_cells_of_noise_seldom_raise_a_doubt(cells):
     doubtful = sum(bool(part.verdict) for seed in range(60) for part in imaginary_parts(
         spectrum(np.zeros((cells, 1, 4)), seed=seed)).values())
     assert doubtful <= 5  # of 240
+
+
+@pytest.mark.parametrize("baselines", [6, 12, 50])
+def test_chi_squared_of_noise_is_1_within_its_error(baselines):
+    """However few baselines the errors come from: that these are noisy too is allowed for."""
+    pulls, of_scans, of_channels = [], [], []
+    for seed in range(20):
+        data = spectrum(np.zeros((60, 8, 2)), polarizations=("I", "V"), baselines=baselines,
+                        scans=(3, 5, 9), seed=seed)
+        for part in chi_squared(data).values():
+            assert part.scans.tolist() == [3, 5, 9]
+            pulls.append((part.value - 1) / part.error)
+            of_scans += ((part.scan_value - 1) / part.scan_error).tolist()
+            of_channels += ((part.channel_value - 1) / part.channel_error).tolist()
+    for values in (pulls, of_scans, of_channels):
+        assert np.mean(values) == pytest.approx(0, abs=4 / np.sqrt(len(values)))
+        assert np.std(values) == pytest.approx(1, abs=4 / np.sqrt(2 * len(values)))
+
+
+def test_chi_squared_tells_the_scan_and_the_channel_that_are_not_noise():
+    data = spectrum(np.zeros((60, 8, 4)), scans=(1, 2, 3))
+    extra = np.zeros(data.sum_w.shape)
+    extra[20:40, 5, 3] = 4 * np.median(data.sigma)
+    part = chi_squared(with_imaginary(data, extra))["V"]
+    assert part.channel_value[5] == pytest.approx(1 + 16 / 3, rel=0.25)
+    assert part.value == pytest.approx(1 + 16 / 24, rel=0.15)
+    assert "farthest from 1: scan 2" in part.line and "the channel at 555 MHz" in part.line
+    dropped = data.flag_cells(np.arange(8)[None, :] == np.zeros((60, 1)) + 2)
+    assert np.isnan(chi_squared(dropped)["I"].channel_value[2])
+    nothing = chi_squared(data.flag_cells(np.ones((60, 8), bool)))["I"]
+    assert np.isnan(nothing.value) and nothing.line == "no unflagged data"

@@ -59,7 +59,7 @@ def test_signal_to_noise_of_every_box_is_that_of_the_sum_over_its_cells(quiescen
     highest, lowest = matched_filter.extremes(values[None])
     assert highest[0] == pytest.approx(max(expected.values()), rel=1e-12)
     assert lowest[0] == pytest.approx(min(expected.values()), rel=1e-12)
-    found = matched_filter.best_boxes(values, 0.5)
+    found = matched_filter.best(values, 0.5)
     best = {}
     for (t, f, wt, wf), snr in expected.items():
         centre = t + wt // 2, f + wf // 2
@@ -82,7 +82,7 @@ def test_cells_taken_out_of_a_filter_are_cells_that_never_had_weight(quiescent):
     changed.take_out(cells)
     made = MatchedFilter(np.where(cells, 0, weight), boxes, coherent=coherent)
     assert changed.extremes(values[None]) == made.extremes(values[None])
-    found, expected = (one.best_boxes(values, 0.5) for one in (changed, made))
+    found, expected = (one.best(values, 0.5) for one in (changed, made))
     np.testing.assert_array_equal(found.snr, expected.snr)
 
 
@@ -101,7 +101,7 @@ def test_box_on_an_unknown_level_is_the_difference_of_two_means_in_sigma():
     boxes = Boxes((slice(0, 32),), 1)
     inside, outside = values[8:12].mean(), np.delete(values, range(8, 12)).mean()
     snr = (inside - outside) / np.sqrt(1 / 4 + 1 / 28)
-    found = MatchedFilter(weight, boxes).best_boxes(values, 3.0)
+    found = MatchedFilter(weight, boxes).best(values, 3.0)
     assert found.snr[10, 0] == pytest.approx(snr, rel=1e-12)
     assert (found.time_width[10, 0], found.channel_width[10, 0]) == (4, 1)
 
@@ -165,7 +165,7 @@ def test_boxes_with_too_few_good_cells_do_not_count():
     values, weight = np.zeros((8, 1)), np.ones((8, 1))
     weight[2:6:2] = 0
     values[3] = 1
-    found = MatchedFilter(weight, Boxes((slice(0, 8),), 1, good_fraction=0.8)).best_boxes(
+    found = MatchedFilter(weight, Boxes((slice(0, 8),), 1, good_fraction=0.8)).best(
         values, 0.1)
     assert found.time_width[found.snr > 0].tolist() != []
     for t, width in zip(*np.nonzero(found.snr > 0), strict=True):

@@ -11,7 +11,7 @@ from spectra import spectrum
 from visds.core.errors import FormatError
 from visds.dynspec.imaginary_part import ImaginaryPart
 from visds.dynspec.report import scan_table, variability_table, write_report
-from visds.dynspec.variability import statistics
+from visds.dynspec.variability.indices import statistics
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E"

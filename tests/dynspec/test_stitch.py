@@ -121,6 +121,12 @@ def test_flag_statistics_are_fractions_of_all_visibilities():
     assert flag_statistics({})["used"] == 0
 
 
+def test_what_the_flagger_found_is_told_from_what_is_left_out_with_its_partner():
+    statistics = flag_statistics({0: 70, Flag.RFI: 10, Flag.RFI | 1: 5, Flag.COUPLED: 15})
+    assert (statistics["rfi"], statistics["coupled"]) == (0.15, 0.15)
+    assert statistics["measurement_set"] == 0.05
+
+
 def test_statistics_of_blocks_add_up():
     parts = list(pieces(whole(), [0, 4, 12]))
     parts = [part.replace(meta={"flag_counts": {"0": 10 * n, "1": n},

@@ -15,7 +15,10 @@ from program import cached_runner, run
 from rooms import plan, writable
 
 from visds.core.flags import Flag
-from visds.dynspec.variability import statistics
+from visds.dynspec.polarimetry.settings import PolarizationSettings
+from visds.dynspec.polarimetry.stokes_spectrum import mean_spectrum
+from visds.dynspec.polarimetry.summary import polarization_row
+from visds.dynspec.variability.indices import statistics
 from visds.run_settings import RUN_IMAGES
 from visds.visibility.simulation.sky_geometry import bundled_earth_orientation
 
@@ -97,6 +100,27 @@ def test_velas_q_and_u_are_askapsofts_where_x_is_at_minus_105_degrees(program):
         np.degrees(np.arctan2(1.89, 0.28)) / 2, abs=0.5)
     assert q == pytest.approx(0.309, abs=0.001)
     assert np.hypot(q, u) == pytest.approx(np.hypot(0.28, 1.89), abs=0.01)
+
+
+def test_velas_polarization_in_the_tables_is_that_of_the_mean(program):
+    # The README's 1.909 and 0.105 of 2.64 Jy; ASKAPsoft's Q and U give the angle.
+    turned = program("askap_vela_pol-60", *VELA, "--receptor-angle", "-105").spectrum
+    row = polarization_row(mean_spectrum(turned), PolarizationSettings())
+    assert row["fraction_L"] == pytest.approx(1.909 / 2.64, abs=0.002)
+    assert row["fraction_V_low"] < 0.105 / 2.64 < row["fraction_V_high"]
+    assert row["polarization_angle"] == pytest.approx(
+        np.degrees(np.arctan2(1.89, 0.28)) / 2, abs=0.5)
+    assert row["ellipticity"] == pytest.approx(np.degrees(np.arctan2(0.105, 1.909)) / 2, abs=0.05)
+    assert max(row["fraction_L_error"], row["fraction_V_high"] - row["fraction_V_low"]) < 0.01
+    assert np.isnan(row["rm"])
+
+
+def test_vela_without_the_swap_is_doubted(observed):
+    doubt = "X and Y of early ASKAP data are swapped"
+    path = observed("askap_vela_pol-60")
+    assert not any(doubt in text for text in plan(path, *VELA).warnings)
+    for options in ((), ("--handedness", "scale=2")):
+        assert any(text.startswith(doubt) for text in plan(path, *options).warnings)
 
 
 def test_vela_varies_in_its_real_part_and_not_in_its_imaginary_part(program):

@@ -149,7 +149,7 @@ def test_the_power_is_kept_with_the_spectrum_its_bins_and_its_files(tmp_path):
     np.testing.assert_array_equal(DynamicSpectrum.read(tmp_path).primary_beam, power)
     from astropy.io import fits
 
-    write_fits(corrected, tmp_path / "dynspec.fits")
+    write_fits([corrected], tmp_path / "dynspec.fits")
     with fits.open(tmp_path / "dynspec.fits") as hdus:
         np.testing.assert_array_equal(hdus["FREQUENCY"].data["PRIMARY_BEAM"], power)
 

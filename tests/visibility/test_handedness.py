@@ -4,7 +4,7 @@ import pytest
 
 from visds.core.errors import SettingsError
 from visds.core.polarization import Handedness
-from visds.visibility.handedness import TABLE, known_handedness, override
+from visds.visibility.handedness import TABLE, documented_doubt, known_handedness, override
 
 
 def test_askap_correlations_are_half_of_what_is_wanted():
@@ -28,8 +28,37 @@ def test_nothing_is_invented_for_an_unknown_telescope():
     assert known_handedness("LWASV", 40e6, 58000) is None
 
 
-def test_every_row_names_its_source():
-    assert all(row.handedness.source for row in TABLE)
+def test_the_bands_of_the_vla_below_1_ghz_were_circular_once_and_are_linear_now():
+    assert known_handedness("VLA", 327e6, 50000).source
+    for name in ("VLA", "EVLA"):
+        assert known_handedness(name, 350e6, 58000) is None
+        assert "linear" in documented_doubt(name, 350e6, 58000)
+        assert documented_doubt(name, 1.5e9, 58000) == ""
+
+
+def test_east_west_dipoles_called_x_are_y():
+    # XX = I - Q, YY = I + Q, XY = U - iV, YX = U + iV in what hyperdrive documents.
+    known = known_handedness("MWA", 150e6, 58000)
+    labels, factors = known.settle(("XX", "XY", "YX", "YY"))
+    assert (labels, factors) == (("YY", "YX", "XY", "XX"), (1, 1, 1, 1))
+
+
+@pytest.mark.parametrize(("telescope", "frequency", "mjd", "words"), [
+    ("ASKAP", 888e6, 58656, "X and Y of early ASKAP data are swapped"),
+    ("MeerKAT", 1.28e9, 59000, "issue 1465"), ("KAT-7", 1.8e9, 56000, "opposite handedness"),
+    ("GMRT", 400e6, 59000, "only band 4")])
+def test_what_is_documented_and_leaves_a_sign_open_is_told(telescope, frequency, mjd, words):
+    assert words in documented_doubt(telescope, frequency, mjd)
+
+
+@pytest.mark.parametrize(("telescope", "frequency", "mjd"), [
+    ("ASKAP", 888e6, 59500), ("EVLA", 3e9, 59000), ("uGMRT", 650e6, 59000), ("LWASV", 4e7, 58000)])
+def test_where_nothing_is_open_nothing_is_doubted(telescope, frequency, mjd):
+    assert documented_doubt(telescope, frequency, mjd) == ""
+
+
+def test_every_row_names_its_source_or_what_is_open():
+    assert all(row.handedness.source if row.handedness else row.doubt for row in TABLE)
 
 
 def test_options_replace_only_what_they_name():

@@ -183,6 +183,17 @@ def test_a_weight_spectrum_that_is_not_there_cannot_be_asked_for(observed):
         plan(observed("wsrt_3C343"), "--weights", "spectrum")
 
 
+def test_weights_to_be_measured_have_a_scale_and_need_three_integrations(simulated):
+    path = simulated(noise="1Jy").measurement_set
+    planned = plan(path, "--weights", "measured")
+    assert (planned.weights, planned.weights_calibrated) == ("measured", True)
+    assert not any("measured" in warning for warning in planned.warnings)
+    row, = plan(path, "--weights", "row").tasks
+    assert planned.tasks[0].source.bytes_per_row == row.source.bytes_per_row
+    short = plan(path, "--weights", "measured", "--chunk-size", "1").warnings
+    assert sum("12 of 12 chunks hold fewer than 3 integrations" in text for text in short) == 1
+
+
 def test_weights_that_are_all_nan_are_not_a_crash(simulated, tmp_path):
     path = simulated(copy_to=tmp_path, weight_spectrum=True).measurement_set
     with writable(path) as main:

@@ -1,5 +1,6 @@
 """visds-plot: draw dynamic spectra and light curves from the products of a run."""
 
+import itertools
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +10,13 @@ import numpy as np
 from astropy.table import Table
 
 from visds.core.errors import ExitCode, FormatError, SettingsError
+from visds.core.files import name_of_file
 from visds.core.plural import counted
 from visds.core.program import run_program
 from visds.core.quantities import Bin, channel_bin, frequency_range, time_bin
-from visds.core.settings import Parser, setting
+from visds.core.settings import Parser, Settings, setting
 from visds.dynspec import binning
+from visds.dynspec.cuts import CutSettings, cut_cells, has_cuts
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.flag_region import CHANNELS_SYNTAX as CHANNELS
 from visds.dynspec.flag_region import SYNTAX as REGION
@@ -28,11 +31,17 @@ from visds.dynspec.flag_region import (
 from visds.dynspec.plots.draw import draw_products, integrations_in_column
 from visds.dynspec.plots.marks import times_outside
 from visds.dynspec.plots.settings import PlotSettings
+from visds.dynspec.plots.together import Part, TogetherSettings, draw_together
+from visds.dynspec.spectra_file import directions_of
+from visds.dynspec.variability.settings import VariabilitySettings
 
 _DESCRIPTION = """\
 Draw dynamic spectra and light curves from OUT/dynspec.h5, which visds-run makes; the measurement
 set is not needed. Detections in OUT/detections.ecsv are outlined. Cells are drawn from edge to
-edge; flagged ones are grey, gaps are blank. Pictures go to OUT/plots, or to the folder of -o."""
+edge; flagged ones are grey, gaps are blank. Pictures go to OUT/plots, or to the folder of -o.
+
+Of several OUT (nights, bands), or several --target, each plot is one figure: a panel for each of
+them, on one axis of time."""
 
 _EXAMPLES = """\
 examples:
@@ -41,10 +50,13 @@ examples:
   visds-plot OUT --plots I --flux-unit K --stellar-radius 0.4 --stellar-distance 4.97
   visds-plot OUT --flag-region scan=3,time=05:10-05:20 channels=10-20,v=5mJy --picture-format pdf
   visds-plot OUT --plots lightcurve --colour-by-polarization --mark-time 05:12:30 -o figures
+  visds-plot OUT --target "AD Leo" "off source 1" --plots V lightcurve
+  visds-plot MAY JUNE JULY --plots lightcurve --light-curves overlaid --align phase --period 2.2h \
+             -o figures
 A value may begin with a minus sign: --flux-range -3mJy 3mJy. With '=' an option takes one value.
 """
-RUN_TABLES = ("read", "target", "model", "beam", "flag", "average", "detect", "match", "image",
-              "run")
+RUN_TABLES = ("read", "target", "model", "beam", "flag", "average", "detect", "polarization",
+              "match", "image", "run")
 """Tables of the settings of visds-run that are not of pictures: pictures need no casacore."""
 
 
@@ -58,6 +70,11 @@ def _scan(text: str) -> int:
 class SelectSettings:
     """Which data are drawn, in which bins."""
 
+    target: tuple[str, ...] = setting(
+        None, "names of the directions to draw, of a run of several targets (default: the first)",
+        many=True, metavar="NAME")
+    cuts: bool = setting(
+        True, "leave out of pictures what the cuts of the run flagged, unless others are given")
     scans: tuple[int, ...] = setting(None, "scans to draw (default: all)", parse=_scan, many=True,
                                      metavar="SCAN")
     band: tuple[float, float] | None = setting(
@@ -81,33 +98,67 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _body(argv: Sequence[str] | None) -> int:
-    parser = Parser("visds-plot", _DESCRIPTION, {"select": SelectSettings, "plot": PlotSettings},
+    parser = Parser("visds-plot", _DESCRIPTION,
+                    {"select": SelectSettings, "cut": CutSettings, "plot": PlotSettings,
+                     "variability": VariabilitySettings, "together": TogetherSettings},
                     epilog=_EXAMPLES, foreign=RUN_TABLES)
-    parser.argparse.add_argument("out", metavar="OUT",
-                                 help="folder of products, or a dynspec.h5 file")
+    parser.argparse.add_argument("out", metavar="OUT", nargs="+",
+                                 help="folders of products, or dynspec.h5 files")
     parser.argparse.add_argument("-o", "--out", metavar="FOLDER", dest="pictures",
                                  help="folder for the pictures (default: OUT/plots)")
     arguments, settings = parser.parse(argv)
-    product = Path(arguments.out)
-    if not product.exists():
-        raise FormatError(f"{product} does not exist (expected a folder made by visds-run)")
-    if product.is_dir():
-        product = _product_in(product)
-    spectrum, lines = select(_read(product), settings["select"])
-    for line in lines:
-        _say(line)
-    for moment in times_outside(spectrum, settings["plot"].mark_time):
-        _say(f"warning: --mark-time {moment} is outside the data and not marked")
-    folder = Path(arguments.pictures) if arguments.pictures else product.parent / "plots"
-    for path in draw_products(spectrum, _detections(product.parent), settings["plot"], folder):
+    products = [_product(Path(out)) for out in arguments.out]
+    if len(products) > 1 and not arguments.pictures:
+        raise SettingsError("-o FOLDER is missing: where the pictures of several OUT are to go")
+    parts = []
+    for product, target in itertools.product(products, settings["select"].target or (None,)):
+        parts.append(_part(product, target, settings, is_one_of_several=len(products) > 1 or len(
+            settings["select"].target) > 1))
+    folder = Path(arguments.pictures) if arguments.pictures else products[0].parent / "plots"
+    variability = settings["variability"]
+    if len(parts) > 1:
+        folder = folder if arguments.pictures else folder / "together"
+        paths = draw_together(parts, settings["plot"], settings["together"], folder,
+                              period=variability.period, epoch=variability.epoch)
+    else:
+        spectrum = parts[0].spectrum
+        for moment in times_outside(spectrum, settings["plot"].mark_time):
+            _say(f"warning: --mark-time {moment} is outside the data and not marked")
+        if not arguments.pictures and len(directions_of(products[0])) > 1:
+            folder /= name_of_file(str(spectrum.meta["target"]))
+        paths = draw_products(spectrum, parts[0].detections, settings["plot"], folder, variability)
+    for path in paths:
         print(path)
-    has_columns = len(spectrum.frequency) > 1 and settings["plot"].plots != ("lightcurve",)
-    column = integrations_in_column(spectrum, settings["plot"])
+    if len(parts) == 1:
+        _say_columns(parts[0].spectrum, settings["plot"])
+    for product in products:
+        if _is_of_a_run(product.parent) and not (product.parent / "provenance.json").exists():
+            _say(f"warning: the run in {product.parent} was not finished")
+    return ExitCode.OK
+
+
+def _part(product: Path, target: str | None, settings: Settings, *,
+          is_one_of_several: bool) -> Part:
+    """Return a direction of a product as it is to be drawn, and say what was done to it."""
+    held = _read(product, target)
+    spectrum, lines = select(held, settings["select"])
+    if settings["cut"].is_any or not settings["select"].cuts:
+        spectrum = cut_cells(spectrum, settings["cut"])
+    elif has_cuts(held) and (settings["select"].time_bin or settings["select"].channel_bin):
+        lines.append("warning: the cuts of the run are of its cells and not of wider bins: give "
+                     "them again to cut these")
+    # The folder's name tells nights apart where nothing else does.
+    name = product.parent.resolve().name
+    for line in lines:
+        _say(f"{name}, {spectrum.meta.get('target', '')}: {line}" if is_one_of_several else line)
+    return Part(spectrum, _detections(product.parent, spectrum), name)
+
+
+def _say_columns(spectrum: DynamicSpectrum, settings: PlotSettings) -> None:
+    has_columns = len(spectrum.frequency) > 1 and settings.plots != ("lightcurve",)
+    column = integrations_in_column(spectrum, settings)
     if has_columns and column > 1:
         _say(f"pictures are in columns of {column} integrations, as wide as a pixel")
-    if _is_of_a_run(product.parent) and not (product.parent / "provenance.json").exists():
-        _say(f"warning: the run in {product.parent} was not finished")
-    return ExitCode.OK
 
 
 def _say(line: str) -> None:
@@ -115,14 +166,21 @@ def _say(line: str) -> None:
     print(f"visds-plot: {line}", file=sys.stderr)
 
 
-def _read(product: Path) -> DynamicSpectrum:
+def _read(product: Path, target: str | None) -> DynamicSpectrum:
     try:
-        return DynamicSpectrum.read(product)
+        return DynamicSpectrum.read(product, target)
     except FormatError as error:
         if product.name == "dynspec.h5":
             raise
         raise FormatError(f"{error}: give the folder that visds-run made, or its "
                           "dynspec.h5") from error
+
+
+def _product(out: Path) -> Path:
+    """Return the dynamic spectrum that OUT stands for, or raise FormatError."""
+    if not out.exists():
+        raise FormatError(f"{out} does not exist (expected a folder made by visds-run)")
+    return _product_in(out) if out.is_dir() else out
 
 
 def _product_in(folder: Path) -> Path:
@@ -204,8 +262,8 @@ def _flagged(spectrum: DynamicSpectrum,
     return spectrum, lines
 
 
-def _detections(folder: Path) -> Table | None:
-    """Return the detections beside a product, None if there is no such file."""
+def _detections(folder: Path, spectrum: DynamicSpectrum) -> Table | None:
+    """Return the detections of a spectrum beside its product, None if there is no such file."""
     path = folder / "detections.ecsv"
     if not path.is_file():
         return None
@@ -218,6 +276,8 @@ def _detections(folder: Path) -> Table | None:
     missing = [name for name in needed if name not in table.colnames]
     if missing:
         raise FormatError(f"{path} has no column {missing[0]}: not a table of detections")
+    if "target" in table.colnames:
+        table = table[table["target"] == str(spectrum.meta.get("target", ""))]
     return table
 
 

@@ -114,12 +114,17 @@ class Record:
         `key` identifies the inputs and settings that made it, for a rerun to know it again.
         """
         with new_product(path) as file:
-            self.write_attributes(file)
+            self.write_into(file)
             file.attrs["key"] = key
-            for name, spec in self.array_specs().items():
-                create_dataset(file, name, spec, getattr(self, name).shape,
-                               data=getattr(self, name))
             mark_complete(file)
+
+    def write_into(self, group: h5py.Group, base: Self | None = None) -> None:
+        """Write attributes and arrays into an open file; of arrays those that `base` has not."""
+        self.write_attributes(group)
+        for name, spec in self.array_specs().items():
+            values = getattr(self, name)
+            if base is None or not _is_same(values, getattr(base, name)):
+                create_dataset(group, name, spec, values.shape, data=values)
 
     def write_attributes(self, file: h5py.Group) -> None:
         """Write format and attributes into an open file."""
@@ -142,8 +147,13 @@ class Record:
             damaged.
         """
         with open_product(path, cls) as file, damage_reported(path):
-            return cls(**{name: read_array(file[name]) for name in cls.array_specs()},
-                       **read_attributes(file, cls))
+            return cls.read_from(file)
+
+    @classmethod
+    def read_from(cls, group: h5py.Group, base: h5py.Group | None = None) -> Self:
+        """Return the record in an open file; arrays that it does not hold are those of `base`."""
+        return cls(**{name: read_array((group if base is None or name in group else base)[name])
+                      for name in cls.array_specs()}, **read_attributes(group, cls))
 
 
 def create_dataset(file: h5py.Group, name: str, spec: ArraySpec, shape: tuple[int, ...],
@@ -232,6 +242,14 @@ def read_attributes(file: h5py.File, record: type[Record]) -> dict[str, Any]:
     values = {name: json.loads(text) for name, text in texts.items()}
     return {name: tuple(value) if isinstance(value, list) else value
             for name, value in values.items()}
+
+
+def _is_same(values: np.ndarray, others: np.ndarray) -> bool:
+    """Whether two arrays hold the same bytes: NaN equals NaN."""
+    return values is others or (
+        values.shape == others.shape
+        and np.array_equal(np.ascontiguousarray(values).reshape(-1).view(np.uint8),
+                           np.ascontiguousarray(others).reshape(-1).view(np.uint8)))
 
 
 def _digest(texts: Mapping[str, str]) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,6 +123,11 @@ def only_writer(path: str | os.PathLike) -> Iterator[None]:
             if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
                 raise output_error(path, error) from error
         yield
+
+
+def name_of_file(text: str) -> str:
+    """Return a name for files and folders made of any text: letters, digits and . + - _ of it."""
+    return re.sub(r"[^A-Za-z0-9.+-]+", "_", text).strip("._") or "_"
 
 
 def sync(path: Path) -> None:

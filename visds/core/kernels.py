@@ -17,10 +17,15 @@ _MODULES = (
     "visds.core.fletcher", "visds.core.planes", "visds.crossmatch.clumps",
     "visds.crossmatch.hull", "visds.dynspec.accumulate", "visds.dynspec.cell_sums",
     "visds.dynspec.detection.boxes", "visds.dynspec.detection.disjoint",
-    "visds.dynspec.detection.scatter", "visds.dynspec.detection.search", "visds.dynspec.flag",
+    "visds.dynspec.detection.scatter", "visds.dynspec.detection.search",
+    "visds.dynspec.detection.search_profiles", "visds.dynspec.flag",
+    "visds.dynspec.flagging.counts", "visds.dynspec.flagging.light",
+    "visds.dynspec.flagging.protect", "visds.dynspec.flagging.sum_threshold",
+    "visds.dynspec.variability.bayesian_blocks",
+    "visds.dynspec.variability.structure_function",
     "visds.imaging.stokes_visibility", "visds.imaging.weighting",
-    "visds.visibility.bits", "visds.visibility.read", "visds.visibility.sky_model.direct",
-    "visds.visibility.sky_model.gridded")
+    "visds.visibility.bits", "visds.visibility.difference_variance", "visds.visibility.read",
+    "visds.visibility.sky_model.direct", "visds.visibility.sky_model.gridded")
 _PACKAGE = Path(__file__).parents[1]
 
 

@@ -48,7 +48,7 @@ def setting(default: Any, help: str, *, parse: Callable[[Any], Any] | None = Non
     metavar : str, optional
         What stands for the value in the help; by default the last word of the name.
     many : bool
-        The option takes one or more values and holds a tuple.
+        The option takes one or more values, may be given again for more, and holds a tuple.
     short : str, optional
         A second, short name of the option such as ``-n``.
     """
@@ -86,6 +86,28 @@ class _Option:
         if self.choices and written not in self.choices:
             raise SettingsError(f"'{written}' is not one of {', '.join(self.choices)}")
         return self.parse(written) if self.parse else str(written)
+
+
+def stage_settings(stage: type, of: str, written: Mapping[str, Any]) -> Any:
+    """Return the settings of one stage, that `of` something, from values as a user writes them.
+
+    Raises
+    ------
+    SettingsError
+        For an unknown option (the nearest is named) or an unusable value.
+    """
+    known = {field.name: field.metadata["option"] for field in dataclasses.fields(stage)}
+    parsed = {}
+    for name, value in written.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            raise SettingsError(f"'{name}' is not an option of {of}" + (
+                f"; did you mean '{near[0]}'?" if near else f", which are {', '.join(known)}"))
+        try:
+            parsed[name] = known[name].parsed(value)
+        except (SettingsError, TypeError, ValueError) as error:
+            raise SettingsError(f"{name}: {error}") from error
+    return stage(**parsed)
 
 
 class Settings(Mapping):
@@ -164,8 +186,13 @@ class Parser:
                             help="show the traceback of an error")
         common.add_argument("--version", action="version", version=f"visds {__version__}")
 
-    def parse(self, argv: Sequence[str] | None) -> tuple[argparse.Namespace, Settings]:
+    def parse(self, argv: Sequence[str] | None,
+              held: Callable[[argparse.Namespace], Mapping[str, Mapping[str, Any]]] | None = None
+              ) -> tuple[argparse.Namespace, Settings]:
         """Return the program's own arguments and its settings.
+
+        `held` returns values by stage, as a user writes them, that stand in the place of defaults:
+        those of a run that the arguments name.
 
         Raises
         ------
@@ -178,6 +205,7 @@ class Parser:
         if unused:
             print(f"{self.argparse.prog}: not used of {arguments.settings}: "
                   f"{' '.join(f'[{name}]' for name in unused)}", file=sys.stderr)
+        before = held(arguments) if held else {}
         stages, written = {}, {}
         for name, stage in self._stages.items():
             parsed, texts = {}, {}
@@ -189,7 +217,7 @@ class Parser:
                     given = from_file[name][field.name]
                     where = f"{arguments.settings}: [{name}] {field.name}"
                 if given is None:
-                    given = option.default
+                    given = before.get(name, {}).get(field.name, option.default)
                 texts[field.name] = tuple(given) if option.many and not isinstance(given, str) \
                     else given
                 try:
@@ -259,15 +287,25 @@ class _ArgumentParser(argparse.ArgumentParser):
         if unknown:
             options = [o for a in self._actions for o in a.option_strings if o.startswith("--")]
             message = self._of_several_values(unknown[0]) or _unknown_option(unknown[0], options)
+        if message.startswith("the following arguments are required"):
+            message += self._taken_for_values()
         raise SettingsError(f"{message} (see {self.prog} --help)")
 
+    def _several(self) -> set[str]:
+        """Return the options that take several values."""
+        return {o for a in self._actions if a.nargs == "+" for o in a.option_strings}
+
+    def _taken_for_values(self) -> str:
+        """Return what is wrong where arguments stand behind an option that takes several values."""
+        options = [word for word in self._words if word.startswith("-")]
+        taken = next((word for word in reversed(options) if word in self._several()), None)
+        return f": {taken} takes all words that follow it, so put them before it" if taken else ""
 
     def _of_several_values(self, text: str) -> str:
         """Return what is wrong with a word after ``--option=VALUE`` that takes several values."""
-        several = {o for a in self._actions if a.nargs == "+" for o in a.option_strings}
         for before, word in itertools.pairwise(self._words):
             option, equals, value = before.partition("=")
-            if equals and option in several and word.split()[:1] == [text]:
+            if equals and option in self._several() and word.split()[:1] == [text]:
                 return (f"{option}: with '=' it takes one value, and '{text}' is one more: leave "
                         f"the '=' out, as in {option} {value} {text}")
         return ""
@@ -304,7 +342,7 @@ def _add_option(group, field: dataclasses.Field) -> None:
     if option.choices and not option.metavar:
         keywords["metavar"] = "|".join(option.choices)
     if option.many:
-        keywords["nargs"] = "+"
+        keywords |= {"nargs": "+", "action": "extend"}
     group.add_argument(*names, dest=field.name, default=None, help=text, **keywords)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from visds.core.flags import CELL_MASK, Flag
 from visds.dynspec.binning import Groups
+from visds.dynspec.cuts import CUTS
 
 _MASK, _REGION, _EMPTY = int(CELL_MASK), int(Flag.REGION), int(Flag.EMPTY)
 _ROUNDING = 1e-13
@@ -56,17 +57,20 @@ def summed(spectrum: Any, groups: Groups, axis: int, pair: tuple[int, int]) -> d
     """Return the sums and flags of groups of cells along the time (0) or channel (1) axis.
 
     Masked cells add nothing. A bin is EMPTY where no visibility is left, and a region that the
-    user flagged stays marked where it made the bin empty. The variance of a bin is that of the
-    mean of its cells, sum W^2 var / (sum W)^2 with W = sum w of a cell: what differs between
-    cells, a spectrum or a burst, is not noise. A cell without a scatter, as that of one
-    visibility, has its formal variance, brought to the scale of the others. The second moments are
-    written so that they say this variance, and the covariance of the two polarizations of `pair`,
+    user flagged stays marked where it made the bin empty. Cuts leave nothing out, and a bin has
+    none. The variance of a bin is that of the mean of its cells, sum W^2 var / (sum W)^2 with
+    W = sum w of a cell: what differs between cells, a spectrum or a burst, is not noise. A cell
+    without a scatter, as that of one visibility, has its formal variance, brought to the scale of
+    the others. The second moments are written so that they say this variance, and the covariance
+    of the two polarizations of `pair`,
     whose places are -1 where the spectrum does not hold both.
     """
     T, F, P = spectrum.flags.shape
     before, after = ((1,), (F,)) if axis == 0 else ((T,), (1,))
     cells = (*before, T if axis == 0 else F, *after)
-    named = _summed(*(values.reshape(*cells, P) for values in _moments(spectrum)),
+    *moments, flags = _moments(spectrum)
+    moments.append(flags & np.uint16(~int(CUTS) & 0xFFFF))
+    named = _summed(*(values.reshape(*cells, P) for values in moments),
                     np.ascontiguousarray(spectrum.sum_w2_cross).reshape(cells),
                     np.ascontiguousarray(spectrum.sum_w2_covariance).reshape(cells),
                     groups.start, groups.length, *pair, spectrum.weight_scale)

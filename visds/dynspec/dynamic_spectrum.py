@@ -32,7 +32,7 @@ class DynamicSpectrum(Record):
     """
 
     format_name: ClassVar[str] = "visds.dynspec"
-    format_version: ClassVar[int] = 2
+    format_version: ClassVar[int] = 3
 
     time: np.ndarray = array("T", "f8", "d", "centre of the integration, MJD UTC")
     integration: np.ndarray = array("T", "f8", "s", "length of the integration, gaps not counted")
@@ -45,6 +45,9 @@ class DynamicSpectrum(Record):
     primary_beam: np.ndarray = array(
         "F", "f8", "", "power of the primary beam at the target, by which the visibilities were "
         "divided: 1 where they were not, 0 where it is so low that the channel is empty")
+    inflation: np.ndarray = array(
+        "FP", "f8", "", "factor by which the robust error is above sigma, from the imaginary part "
+        "and from off-source directions; at least 1, and 1 where it was not measured")
     sum_w: np.ndarray = array("TFP", "f8", "Jy-2", "sum of w")
     sum_wv: np.ndarray = array("TFP", "c16", "Jy-1", "sum of w V")
     sum_w2: np.ndarray = array("TFP", "f8", "Jy-4", "sum of w^2")
@@ -64,21 +67,27 @@ class DynamicSpectrum(Record):
         "target, phase centre, telescope, weights, conventions and flag statistics", {})
 
     @classmethod
-    def read(cls, path: str | os.PathLike) -> Self:
+    def read(cls, path: str | os.PathLike, target: str | None = None) -> Self:
         """Return the spectrum stored in a file, or in the ``dynspec.h5`` of a folder of products.
+
+        Of a file of several directions that of `target`, a name; by default the first.
 
         Raises
         ------
         FormatError
             As `Record.read`, or if a folder has no ``dynspec.h5``.
+        SettingsError
+            If no direction, or more than one, has that name.
         """
+        from visds.dynspec.spectra_file import number_of, read_spectrum
+
         path = Path(path)
         if path.is_dir():
             folder, path = path, path / "dynspec.h5"
             if not path.is_file():
                 raise FormatError(f"{folder} is a folder without dynspec.h5 (expected one that "
                                   "visds-run made)")
-        return super().read(path)
+        return read_spectrum(path, 0 if target is None else number_of(path, target))
 
     # ---- estimates -------------------------------------------------------------------------
     # Made once, of sums that do not change, and read-only.
@@ -144,6 +153,14 @@ class DynamicSpectrum(Record):
         weights w = 1/sigma^2 (for N equal weights it is the factor N / (N - 1)).
         """
         return self._estimates.sigma_empirical
+
+    @property
+    def sigma_robust(self) -> np.ndarray:
+        """Third error (T,F,P) in Jy: `sigma`, enlarged to what is found where nothing should be.
+
+        See `robust_error.error_inflation`.
+        """
+        return self.sigma * self.inflation
 
     def index(self, polarization: str) -> int:
         """Return the place of a Stokes parameter on axis P.
@@ -239,7 +256,7 @@ class DynamicSpectrum(Record):
     def select_channels(self, chosen: np.ndarray) -> "DynamicSpectrum":
         """Return the spectrum of some channels: `chosen` (F) is a mask or indices."""
         return self.replace(**{
-            name: getattr(self, name)[chosen] if spec.axes == "F"
+            name: getattr(self, name)[chosen] if spec.axes.startswith("F")
             else getattr(self, name)[:, chosen]
             for name, spec in self.array_specs().items() if "F" in spec.axes})
 
@@ -279,6 +296,7 @@ class DynamicSpectrum(Record):
         power = groups.sum(used * self.primary_beam, 0) / np.maximum(groups.sum(used, 0), 1e-300)
         return self.replace(frequency=groups.sum(self.frequency * self.channel_width, 0) / width,
                             channel_width=width, primary_beam=power,
+                            inflation=self._summed_inflation(groups),
                             spectral_window=self.spectral_window[groups.start],
                             **self._summed(groups, axis=1))
 
@@ -307,7 +325,16 @@ class DynamicSpectrum(Record):
         """Write axes STOKES, FREQ, TIME with their coordinates; see docs/formats.md."""
         from visds.dynspec.fits import write_fits
 
-        write_fits(self, path)
+        write_fits([self], path)
+
+    def to_xarray(self) -> Any:
+        """Return an xarray Dataset of dimensions time, frequency, polarization, with units.
+
+        See `visds.dynspec.exchange.xarray_dataset.spectrum_dataset`.
+        """
+        from visds.dynspec.exchange.xarray_dataset import spectrum_dataset
+
+        return spectrum_dataset(self)
 
     def plot(self, plot: str = "I", *, detections: Any = None, **options: Any) -> Any:
         """Return the matplotlib figure of a plot; a notebook shows it by itself.
@@ -318,9 +345,10 @@ class DynamicSpectrum(Record):
         Parameters
         ----------
         plot : str
-            A quantity against time and frequency: I, Q, U, V, RR, LL, XX, YY, V/I,
-            ``imaginary:V``, ``sigma:V`` or ``snr:V``; or lightcurve, of the whole band; or
-            overview, of both above each other.
+            A quantity against time and frequency: I, Q, U, V, L, RR, LL, XX, YY, V/I, L/I, PA
+            (position angle), ellipticity, ``imaginary:V``, ``sigma:V`` or ``snr:V``; or
+            lightcurve, of the whole band; or overview, of both above each other; or faraday, |F|
+            against Faraday depth of the mean and of detections.
         detections : astropy Table, optional
             To be outlined and numbered.
         **options
@@ -332,8 +360,13 @@ class DynamicSpectrum(Record):
             * units: flux_unit, stellar_radius, stellar_distance
             * axes: time_axis, time_unit, gaps, frequency_gaps, scan_edges
             * colours: colour_scale, colour_power, colour_limit, colour_map, interpolation
-            * V: invert_v, expected_sign, sign_tolerance
-            * masks: mask_above
+            * V: invert_v
+            * masks: mask_angles_below
+            * cuts: expected_sign, sign_tolerance, least_polarization, strong,
+              polarization_rule, mask_above, mask_below
+            * variability: block_probability, shortest_period, longest_period, period, epoch,
+              phase_bins, autocorrelation_level
+            * Faraday depth: largest_depth, rm_clean
             * light curve: curves, curve_bin, flux_range, colour_by_polarization
             * marks: mark_time, mark_flux, mark_detections
 
@@ -361,6 +394,13 @@ class DynamicSpectrum(Record):
 
     def _hand_sign(self, hand: str) -> int:
         return 1 if hand in ("RR", "XX") else -1
+
+    def _summed_inflation(self, groups: binning.Groups) -> np.ndarray:
+        """Return the inflation (G,P) of bins: that of the sum of the variances of their cells."""
+        weighted = np.nansum((self.sum_w * self.sigma) ** 2, axis=0)
+        whole = groups.sum(weighted, 0)
+        inflated = groups.sum(weighted * self.inflation**2, 0)
+        return np.sqrt(np.divide(inflated, whole, out=np.ones(whole.shape), where=whole > 0))
 
     def _summed(self, groups: binning.Groups, axis: int) -> dict[str, np.ndarray]:
         pair = ((self.index("I"), self.index(self._partner())) if self.has_parallel_pair

@@ -1,7 +1,7 @@
 """The dynamic spectrum as a FITS file: flux density with its coordinates, errors and flags."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from astropy.io import fits
@@ -21,8 +21,8 @@ SPECTRAL_FRAMES = {"TOPO": "TOPOCENT", "LSRK": "LSRK", "LSRD": "LSRD", "BARY": "
                    "CMB": "CMBDIPOL", "REST": "SOURCE"}
 
 
-def write_fits(spectrum: DynamicSpectrum, path: str | os.PathLike) -> None:
-    """Write a dynamic spectrum as FITS images of axes TIME, FREQ, STOKES, and tables of the axes.
+def write_fits(spectra: Iterable[DynamicSpectrum], path: str | os.PathLike) -> None:
+    """Write dynamic spectra as FITS images of axes TIME, FREQ, STOKES, and tables of the axes.
 
     The images, (STOKES, FREQ, TIME) in numpy's order, are the flux density in Jy (primary, NaN
     where flagged), SIGMA (Jy), RESIDUAL (the imaginary part, Jy), FLAGS (bits of
@@ -33,20 +33,38 @@ def write_fits(spectrum: DynamicSpectrum, path: str | os.PathLike) -> None:
     (Rots et al. 2015, A&A 574, A36). The tables TIME and FREQUENCY hold the axes as they are.
     The same spectrum gives the same bytes on every day.
 
+    Of several directions the second has the same as extensions of EXTVER 2, its flux density in
+    FLUX, and so on; one is in memory at a time.
+
     Raises
     ------
     OutputError
         If the file cannot be written.
     """
+    with whole_file(path) as part:
+        for version, spectrum in enumerate(spectra, start=1):
+            hdus = _hdus(spectrum, version)
+            if version == 1:
+                fits.HDUList(hdus).writeto(part, overwrite=True)
+                continue
+            for hdu in hdus:
+                hdu.header["EXTVER"] = version
+                fits.append(part, hdu.data, hdu.header, verify=False)
+
+
+def _hdus(spectrum: DynamicSpectrum, version: int) -> list:
+    """Return the images and tables of a direction."""
     codes, planes = _stokes_planes(spectrum)
     reference = float(np.floor(spectrum.time.min()))
     seconds = (spectrum.time - reference) * DAY
-    header, lookup = _coordinates(spectrum, codes, reference, seconds)
-    primary = fits.PrimaryHDU(_image(spectrum.flux_density, planes, np.nan, "f4"))
-    primary.header.update(_observation(spectrum))
-    primary.header["BUNIT"] = ("Jy", "flux density: real part of the weighted mean")
-    primary.header.update(header)
-    hdus: list = [primary]
+    header, lookup = _coordinates(spectrum, codes, reference, seconds, version)
+    flux_density = _image(spectrum.flux_density, planes, np.nan, "f4")
+    first = fits.PrimaryHDU(flux_density) if version == 1 else fits.ImageHDU(flux_density,
+                                                                             name="FLUX")
+    first.header.update(_observation(spectrum))
+    first.header["BUNIT"] = ("Jy", "flux density: real part of the weighted mean")
+    first.header.update(header)
+    hdus: list = [first]
     images: list[tuple[str, np.ndarray, float, str, str]] = [
         ("SIGMA", spectrum.sigma, np.nan, "f4", "Jy"),
         ("RESIDUAL", spectrum.residual, np.nan, "f4", "Jy"),
@@ -58,7 +76,7 @@ def write_fits(spectrum: DynamicSpectrum, path: str | os.PathLike) -> None:
             image.header["BUNIT"] = unit
         image.header.update(header)
         if name == "FLAGS":
-            for flag in Flag:
+            for flag in (flag for flag in Flag if flag != Flag.COUPLED):  # which is of no cell
                 image.header[f"FLAG{int(flag)}"] = (str(flag.name), "bit of this value")
         hdus.append(image)
     hdus += [_time_table(spectrum), _frequency_table(spectrum)]
@@ -66,8 +84,7 @@ def write_fits(spectrum: DynamicSpectrum, path: str | os.PathLike) -> None:
         table = fits.BinTableHDU.from_columns(lookup, name=WCS_TABLE)
         table.header["EXTVER"] = 1
         hdus.append(table)
-    with whole_file(path) as part:
-        fits.HDUList(hdus).writeto(part, overwrite=True)
+    return hdus
 
 
 def _stokes_planes(spectrum: DynamicSpectrum) -> tuple[list[int], list[int | None]]:
@@ -110,7 +127,7 @@ def _observation(spectrum: DynamicSpectrum) -> fits.Header:
 
 
 def _coordinates(spectrum: DynamicSpectrum, codes: list[int], reference: float,
-                 seconds: np.ndarray) -> tuple[fits.Header, list[fits.Column]]:
+                 seconds: np.ndarray, version: int) -> tuple[fits.Header, list[fits.Column]]:
     """Return the world coordinates of the images and the columns that -TAB axes look up."""
     header, lookup = fits.Header(), []
     header["WCSAXES"] = 3
@@ -127,7 +144,7 @@ def _coordinates(spectrum: DynamicSpectrum, codes: list[int], reference: float,
             header[f"CTYPE{number}"] = f"{kind}-TAB"
             header[f"PS{number}_0"] = (WCS_TABLE, "extension of the coordinates")
             header[f"PS{number}_1"] = (column, "its column")
-            header[f"PV{number}_1"] = (1, "EXTVER of the extension")
+            header[f"PV{number}_1"] = (version, "EXTVER of the extension")
             header[f"PV{number}_2"] = (1, "EXTLEVEL of the extension")
             header[f"PV{number}_3"] = (1, "axis of the column's array")
             lookup.append(fits.Column(column, f"{len(values)}D", unit, dim=f"(1,{len(values)})",

@@ -74,3 +74,78 @@ def imaginary_parts(spectrum: DynamicSpectrum) -> dict[str, ImaginaryPart]:
         scatter = 1.4826 * float(np.median(np.abs(ratio[good]))) if good.any() else math.nan
         found[label] = ImaginaryPart(scatter, int(good.sum()), *offset)
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class ChiSquared:
+    """Reduced chi-squared of the imaginary part of one polarization: 1, within its error, of noise.
+
+    `value` and `error` of all cells; `scans` (S) their numbers, `scan_value` and `scan_error` (S);
+    `frequency` (F; Hz), `channel_value` and `channel_error` (F). The error is what noise alone
+    scatters by. NaN where no cell is left.
+    """
+
+    value: float
+    error: float
+    scans: np.ndarray
+    scan_value: np.ndarray
+    scan_error: np.ndarray
+    frequency: np.ndarray
+    channel_value: np.ndarray
+    channel_error: np.ndarray
+
+    @property
+    def line(self) -> str:
+        """It in words, with the scan and the channel that are farthest from 1 in their errors."""
+        if math.isnan(self.value):
+            return "no unflagged data"
+        scan = _farthest(self.scan_value, self.scan_error)
+        channel = _farthest(self.channel_value, self.channel_error)
+        return (f"{self.value:.3f} ± {self.error:.3f}; farthest from 1: scan {self.scans[scan]} "
+                f"({self.scan_value[scan]:.2f} ± {self.scan_error[scan]:.2f}), the channel at "
+                f"{self.frequency[channel] / 1e6:.6g} MHz ({self.channel_value[channel]:.2f} ± "
+                f"{self.channel_error[channel]:.2f})")
+
+
+def chi_squared(spectrum: DynamicSpectrum) -> dict[str, ChiSquared]:
+    """Return the reduced chi-squared of each polarization's imaginary part over unflagged cells.
+
+    The mean of (imaginary part / sigma)^2, in which outliers count in full, unlike in
+    `imaginary_parts`. Where sigma is the scatter across n baselines the square follows Fisher's
+    distribution of 1 and 2 (n - 1) degrees of freedom (n those that count, (sum w)^2 / sum w^2):
+    its mean is taken out, and its variance is in the errors.
+    """
+    scans = np.unique(spectrum.scan)
+    found = {}
+    for p, label in enumerate(spectrum.polarizations):
+        residual, sigma = spectrum.residual[..., p], spectrum.sigma[..., p]
+        good = np.isfinite(residual) & (sigma > 0)
+        mean, variance = _expected(spectrum, p)
+        square = np.where(good, residual, 0) ** 2 / np.where(good, sigma, 1) ** 2 / mean
+        number, total, spread = (np.where(good, values, 0.0)
+                                 for values in (np.ones(good.shape), square, variance))
+
+        def reduced(axis, chosen=slice(None), sums=(number, total, spread)):
+            cells, chi, squares = (values[chosen].sum(axis) for values in sums)
+            cells = np.where(cells > 0, cells, np.nan)
+            return chi / cells, np.sqrt(squares) / cells
+
+        by_scan = [reduced(None, spectrum.scan == scan) for scan in scans]
+        value, error = reduced(None)
+        found[label] = ChiSquared(float(value), float(error), scans,
+                                  *(np.array(values) for values in zip(*by_scan, strict=True)),
+                                  spectrum.frequency, *reduced(0))
+    return found
+
+
+def _expected(spectrum: DynamicSpectrum, p: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean, and variance over its square, of (noise / sigma)^2 in each cell (T,F)."""
+    w2 = np.where(spectrum.sum_w2[..., p] > 0, spectrum.sum_w2[..., p], 1)
+    freedom = np.maximum(2 * (spectrum.sum_w[..., p] ** 2 / w2 - 1), 6)
+    is_empirical = spectrum.sigma[..., p] == spectrum.sigma_empirical[..., p]
+    mean = np.where(is_empirical, freedom / (freedom - 2), 1)
+    return mean, np.where(is_empirical, 2 * (freedom - 1) / (freedom - 4), 2)
+
+
+def _farthest(value: np.ndarray, error: np.ndarray) -> int:
+    return int(np.nanargmax(np.abs(value - 1) / error))

@@ -106,6 +106,24 @@ class LightCurve(Record):
         table.meta["frequency_Hz"] = self.frequency
         return table
 
+    def to_time_series(self, polarization: str | None = None, *, barycentre: bool = False) -> Any:
+        """Return an astropy TimeSeries; of one `polarization` with columns flux and flux_err.
+
+        `time` is UTC, or with `barycentre` TDB; see `visds.dynspec.exchange.time_series`.
+        """
+        from visds.dynspec.exchange.time_series import time_series
+
+        return time_series(self, polarization, barycentre=barycentre)
+
+    def to_xarray(self) -> Any:
+        """Return an xarray Dataset of dimensions time and polarization, with units.
+
+        See `visds.dynspec.exchange.xarray_dataset.light_curve_dataset`.
+        """
+        from visds.dynspec.exchange.xarray_dataset import light_curve_dataset
+
+        return light_curve_dataset(self)
+
     def plot(self, *, detections: Any = None, **options: Any) -> Any:
         """Return the matplotlib figure of the light curve; a notebook shows it by itself.
 

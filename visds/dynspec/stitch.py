@@ -63,7 +63,8 @@ def stitch(blocks: Iterable[DynamicSpectrum], axes: Axes,
         raise ValueError("there are no blocks to stitch")
     spectrum = DynamicSpectrum(
         **vars(axes), time_barycentre=np.full(len(axes.time), np.nan),
-        primary_beam=np.ones(len(axes.frequency)), **result,
+        primary_beam=np.ones(len(axes.frequency)),
+        inflation=np.ones((len(axes.frequency), len(first.polarizations))), **result,
         polarizations=first.polarizations, parallel_hands=first.parallel_hands,
         meta=meta | {"flag_statistics": flag_statistics(counts), "longest_baseline_m": longest,
                      "repeated_baselines": repeated})
@@ -110,7 +111,7 @@ def common_axes(pieces: Iterable[tuple]) -> Axes:
 def flag_statistics(counts: dict[int, int]) -> dict[str, float]:
     """Return the fraction of visibilities per reason, and of all that were used.
 
-    `counts` are visibilities by flag byte. A visibility with two reasons counts for both; one
+    `counts` are visibilities by flag bits. A visibility with two reasons counts for both; one
     that is absent has no other reason.
     """
     total = sum(counts.values())

@@ -11,6 +11,7 @@ from visds.core.arrays import damage_reported, open_product, read_attributes
 from visds.imaging.intervals import ImagedChunk, Piece
 from visds.visibility.chunk import VisibilityChunk
 from visds.visibility.chunk_file import read_slabs
+from visds.visibility.flagged_chunk import with_flags
 from visds.visibility.measurement_set import MeasurementSet
 from visds.visibility.plan import ChunkTask
 from visds.visibility.read import SLAB_BYTES, Buffers, ChunkReader
@@ -64,7 +65,9 @@ def _slabs(parts: Sequence[Piece]) -> Iterator[VisibilityChunk]:
     try:
         for number, part in enumerate(parts):
             if isinstance(part.origin, Path):
-                yield from read_slabs(part.origin, SLAB_BYTES, part.begin, part.end)
+                yield from with_flags(
+                    read_slabs(part.origin, SLAB_BYTES, part.begin, part.end), part.origin,
+                    part.begin)
                 continue
             task = part.origin.select_times(part.begin, part.end)
             if not isinstance(task, ChunkTask):

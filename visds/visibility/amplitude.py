@@ -9,6 +9,7 @@ import numpy as np
 
 from visds.core.errors import SettingsError
 from visds.core.sky import Direction, angle_text, direction_cosines, separation
+from visds.core.track import Track
 from visds.visibility.chunk import VisibilityChunk
 from visds.visibility.primary_beam.beam import LEAST_POWER, PrimaryBeam, cosines_about
 from visds.visibility.sky_model.smearing import smearing_factor
@@ -59,13 +60,17 @@ def correct_amplitude(chunk: VisibilityChunk, factor: np.ndarray) -> VisibilityC
                          weight=chunk.weight * square[..., np.newaxis])
 
 
-def correct_smearing(chunk: VisibilityChunk, target: Direction) -> VisibilityChunk:
+def correct_smearing(chunk: VisibilityChunk, target: Direction | Track) -> VisibilityChunk:
     """Return the chunk with what averaging took from a point source at the target put back.
 
     Each visibility is divided by `smearing_factor`, which is exact for a source that is constant
-    over an integration and a channel. The arrays of the chunk given stay as they are.
+    over an integration and a channel; of a track the middle of the chunk's times counts. The arrays
+    of the chunk given stay as they are.
     """
     centre = Direction(*chunk.phase_centre, chunk.frame)
+    if isinstance(target, Track):
+        ra, dec = target.at(np.array([(chunk.time[0] + chunk.time[-1]) / 2]))
+        target = Direction(float(ra[0]), float(dec[0]))
     there = target.to(chunk.frame)
     cosines = direction_cosines(there.ra, there.dec, centre)
     return correct_amplitude(chunk, smearing_factor(

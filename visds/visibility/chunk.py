@@ -1,5 +1,6 @@
 """A chunk of visibilities: one field, spectral window and scan, some integrations."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -48,3 +49,29 @@ class VisibilityChunk(Record):
         return self.replace(**{name: getattr(self, name)[start:stop]
                                for name, spec in self.array_specs().items()
                                if spec.axes.startswith("T")})
+
+
+def join(slabs: Iterable[VisibilityChunk], integrations: int) -> VisibilityChunk:
+    """Return slabs of a chunk, whose memory may be used again, as one of so many integrations.
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer.
+    """
+    whole: dict[str, np.ndarray] = {}
+    begin = 0
+    for slab in slabs:
+        end = begin + len(slab.time)
+        if end > integrations:
+            break
+        for name, spec in slab.array_specs().items():
+            if spec.axes.startswith("T"):
+                values = getattr(slab, name)
+                if not begin:
+                    whole[name] = np.empty((integrations, *values.shape[1:]), values.dtype)
+                whole[name][begin:end] = values
+        begin = end
+    if begin != integrations:
+        raise ValueError(f"slabs of {begin} integrations, expected {integrations}")
+    return slab.replace(**whole)

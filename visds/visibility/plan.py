@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from visds.core.errors import MeasurementSetError
+from visds.core.plural import counted
 from visds.core.polarization import Handedness, parallel_hands
 from visds.core.quantities import UVDistance
 from visds.visibility.feed_rotation import feed_rotations
@@ -23,6 +24,7 @@ from visds.visibility.measurement_set import (
     usable_frame,
 )
 from visds.visibility.selection import (
+    FEWEST_INTEGRATIONS,
     ReadSettings,
     check_cells,
     check_feed,
@@ -207,6 +209,8 @@ def plan_chunks(path: str, settings: ReadSettings) -> Plan:
             tasks += _split_scan(source, int(scan), mine.select(mine.scan == scan),
                                  description.time_scale, settings, doubts)
     warnings += doubts.warnings(path)
+    if weights == "measured":
+        warnings += _too_short_to_measure(tasks)
     return Plan(description=description, tasks=tuple(tasks), time_span=(float(first), float(last)),
                 field_number=int(field_number), field=observed.name,
                 phase_centre=(observed.phase_centre.ra, observed.phase_centre.dec),
@@ -214,6 +218,17 @@ def plan_chunks(path: str, settings: ReadSettings) -> Plan:
                 weights_calibrated=calibrated, handedness=handedness, stokes=stokes,
                 parallel_hands=parallel_hands(labels), max_baseline=longest,
                 choices=tuple(choices), warnings=tuple(dict.fromkeys(warnings)))
+
+
+def _too_short_to_measure(tasks: list[ChunkTask]) -> list[str]:
+    """Return a warning where weights cannot be measured on differences in time."""
+    short = sum(len(task.time) < FEWEST_INTEGRATIONS for task in tasks)
+    if not short:
+        return []
+    return [f"{short} of {counted(len(tasks), 'chunk')} "
+            f"{'holds' if short == 1 else 'hold'} fewer than {FEWEST_INTEGRATIONS} integrations: "
+            "their weights are measured on neighbouring channels in place of integrations, and "
+            "alike in all channels (a larger --chunk-size holds more integrations)"]
 
 
 def _split_scan(source: Source, scan: int, runs: RowRuns, time_scale: str,

@@ -12,12 +12,14 @@ from visds.core.quantities import UVDistance, byte_count, degrees, seconds, uv_d
 from visds.core.settings import setting
 from visds.core.sky import separation
 from visds.visibility.description import Description
-from visds.visibility.handedness import known_handedness, override
+from visds.visibility.handedness import documented_doubt, known_handedness, override
 from visds.visibility.integrations import ranges
 from visds.visibility.measurement_set import RowRuns
 
 _SAME_FIELD_ARCSEC = 0.1
 _WEIGHT_SAMPLES = 40
+FEWEST_INTEGRATIONS = 3
+"""Of a chunk whose weights are measured in time."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,9 @@ class ReadSettings:
     uv_max: UVDistance | None = setting(
         None, "longest baseline, such as 20km or 80klambda", parse=uv_distance, metavar="LENGTH")
     weights: str | None = setting(
-        None, "weights (default: spectrum if there and not constant, else row)",
-        choices=("spectrum", "row", "flat"))
+        None, "weights (default: spectrum if there and not constant, else row; measured: from how "
+        "the visibilities of each baseline, channel and correlation scatter in time)",
+        choices=("spectrum", "row", "measured", "flat"))
     time_offset: float = setting(
         "0s", "add to the times of the measurement set: an observatory's clock offset",
         parse=seconds, metavar="TIME")
@@ -198,14 +201,20 @@ def choose_handedness(description, runs, settings, mjd, choices, warnings) -> Ha
     """Return what is known of the telescope, with what the user overrides."""
     window = description.spectral_windows[
         description.data_descriptions[runs.data_description[0]][0]]
-    known = known_handedness(description.telescope, float(np.mean(window.frequency)), mjd)
-    handedness = override(known or Handedness(), settings.handedness, settings.v_convention)
+    place = description.telescope, float(np.mean(window.frequency)), mjd
+    handedness = override(known_handedness(*place) or Handedness(), settings.handedness,
+                          settings.v_convention)
+    doubt = documented_doubt(*place)
     if handedness.source:
         choices.append(f"handedness: {handedness.source}")
     else:
         warnings.append(
             f"nothing is known of the handedness of {description.telescope} in this band and year:"
-            " the sign of V (and of Q, U) is as stored; --handedness settles it")
+            " the sign of V (and of Q, U) is as stored; --handedness settles it"
+            + (f". Documented is: {doubt}" if doubt else ""))
+    is_settled = any(entry.startswith(("swap=", "negate=")) for entry in settings.handedness)
+    if handedness.source and doubt and not is_settled:
+        warnings.append(doubt)
     return handedness
 
 
@@ -243,6 +252,8 @@ def check_cells(measurement_set, description, runs, column) -> None:
 
 def choose_weights(measurement_set, runs, settings, choices, warnings) -> tuple[str, bool]:
     """Return which weights are used, and whether they have a scale."""
+    if settings.weights == "measured":
+        return "measured", True
     # Spread over the observation and, so that not always the same baseline is met, over its runs.
     spread = np.linspace(0, 1, _WEIGHT_SAMPLES)
     run = (spread * (len(runs.start) - 1)).astype(int)

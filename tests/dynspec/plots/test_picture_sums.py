@@ -42,7 +42,7 @@ def ragged_spectrum(seed, polarizations="IQUV", hands=("RR", "LL")):
         time=time, integration=np.full(T, LENGTH), time_barycentre=time + 0.004,
         scan=np.repeat([1, 2, 3, 4], lengths), frequency=1e9 + 1e6 * np.arange(F),
         channel_width=np.full(F, 1e6), spectral_window=np.zeros(F, int),
-        primary_beam=np.ones(F), sum_w=total(weight),
+        primary_beam=np.ones(F), inflation=np.ones((F, P)), sum_w=total(weight),
         sum_wv=total(weight * visibility), sum_w2=total(weight**2),
         sum_w2v=total(weight**2 * visibility), sum_w2v2=total(weight**2 * abs(visibility) ** 2),
         count=np.repeat(number[..., None], P, axis=-1),

@@ -6,6 +6,13 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
+from visds.dynspec.detection.profiles import (
+    Profile,
+    box_profiles,
+    flat_profile,
+    gaussian_profiles,
+)
+
 
 @dataclass(frozen=True)
 class Boxes:
@@ -13,7 +20,8 @@ class Boxes:
 
     `scans` are the slices of integrations that no box crosses. A box counts if at least
     `good_fraction` of its cells have weight. With `quiescent` "observation" or "scan" the boxes
-    stand on the weighted mean in time of each channel, with "none" on zero.
+    stand on the weighted mean in time of each channel, with "none" on zero. `templates` are the
+    shapes: "box" and "gaussian", the limits of which are those of the boxes that suit them best.
     """
 
     scans: tuple[slice, ...]
@@ -22,6 +30,7 @@ class Boxes:
     maximum: tuple[int | None, int | None] = (None, None)
     good_fraction: float = 0.5
     quiescent: str = "observation"
+    templates: tuple[str, ...] = ("box",)
 
     def time_widths(self, scan: slice) -> np.ndarray:
         """Return the widths in integrations of the boxes in one scan."""
@@ -30,6 +39,25 @@ class Boxes:
     def channel_widths(self) -> np.ndarray:
         """Return the widths in channels of the boxes."""
         return dyadic_widths(self.channels, self.minimum[1], self.maximum[1])
+
+    def gaussians(self, scan: slice) -> tuple[tuple[Profile, ...], tuple[Profile, ...]]:
+        """Return the profiles in time, in one scan, and in frequency of the Gaussian templates.
+
+        Their products are the templates. The last in frequency is flat over the band.
+        """
+        if "gaussian" not in self.templates:
+            return (), ()
+        in_time = gaussian_profiles(scan.stop - scan.start, self.minimum[0], self.maximum[0],
+                                    between=True)
+        band = self.maximum[1] is None or self.maximum[1] >= self.channels
+        return in_time, (*gaussian_profiles(self.channels, self.minimum[1], self.maximum[1]),
+                         *((flat_profile(self.channels),) if band else ()))
+
+    def boxes_as_profiles(self, scan: slice) -> tuple[tuple[Profile, ...], tuple[Profile, ...]]:
+        """Return the profiles in time, in one scan, and in frequency of the boxes."""
+        if "box" not in self.templates:
+            return (), ()
+        return box_profiles(self.time_widths(scan)), box_profiles(self.channel_widths())
 
     def scatter_shape(self) -> tuple[int, int]:
         """Return the shape of an array indexed by `width_class` of time and of channels."""

@@ -1,10 +1,11 @@
-"""From boxes above the threshold to events: tiles that share no cell, joined where they touch.
+"""From templates above the threshold to events: tiles that share no cell, joined where they touch.
 
-The box of highest signal to noise is a tile; its cells are taken out, the quiescent level is found
-anew without them, and the search is made again until nothing is above the threshold. A strong
-event thereby leaves neither a halo of boxes that merely touch it nor dips beside it, and a
-drifting one becomes a chain of tiles along its drift. Tiles closer than their own size are one
-event, whatever polarization found them, unless that would join V of both signs without I.
+The template of highest signal to noise is a tile: of a Gaussian, the box that suits it best. Its
+cells are taken out, the quiescent level is found anew without them, and the search is made again
+until nothing is above the threshold. A strong event thereby leaves neither a halo of boxes that
+merely touch it nor dips beside it, and a drifting one becomes a chain of tiles along its drift.
+Tiles closer than their own size are one event, whatever polarization found them, unless that would
+join V of both signs without I.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,17 +14,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from visds.dynspec.detection.boxes import Boxes
-from visds.dynspec.detection.matched_filter import Found, MatchedFilter, nothing_found
+from visds.dynspec.detection.matched_filter import Found, Gaussian, MatchedFilter, nothing_found
 from visds.dynspec.detection.noise import Plane
 
-# Boxes of one pass that are at least this fraction of its highest are not made by its dips.
+# Templates of one pass that are at least this fraction of its highest are not made by its dips.
 COMPARABLE = 0.7
 PASSES = 60
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A box of integrations `start` to `stop` and channels `low` to `high`, ends not included."""
+    """A box of integrations `start` to `stop` and channels `low` to `high`, ends not included.
+
+    Where it was found by a Gaussian template, that is `gaussian`, and the box suits it best.
+    """
 
     search: str
     snr: float
@@ -31,6 +35,7 @@ class Tile:
     stop: int
     low: int
     high: int
+    gaussian: Gaussian | None = None
 
     @property
     def cells(self) -> tuple[slice, slice]:
@@ -39,7 +44,7 @@ class Tile:
 
 
 def find_tiles(planes: Mapping[str, Plane], signs: Mapping[str, tuple[str, int]], boxes: Boxes,
-               threshold: float) -> list[Tile]:
+               thresholds: Mapping[str, float]) -> list[Tile]:
     """Return the tiles above the threshold, in the order in which they were found.
 
     Parameters
@@ -47,20 +52,25 @@ def find_tiles(planes: Mapping[str, Plane], signs: Mapping[str, tuple[str, int]]
     planes : dict
         Polarization to plane.
     signs : dict
-        Name of a search ("I", "+V", "-V") to polarization and sign.
-    boxes, threshold
-        The boxes, and the least signal to noise of a tile.
+        Name of a search ("I", "+V", "-V", "L") to polarization and sign.
+    boxes : Boxes
+        The boxes.
+    thresholds : dict
+        Polarization to the least signal to noise of a tile. What is found in two polarizations
+        is that of the one whose square is farther above that of its threshold, which is less
+        likely to be noise.
     """
     tiles: list[Tile] = []
     taken = np.zeros(next(iter(planes.values())).weight.shape, bool)
     filters = {p: MatchedFilter(plane.weight.copy(), boxes, coherent=plane.coherent,
                                 scatter=plane.scatter) for p, plane in planes.items()}
     for _ in range(PASSES):
-        name, found = _highest_search(planes, filters, signs, threshold)
+        name, found = _highest_search(planes, filters, signs, thresholds)
         if not name:
             break
         before = taken.copy()
-        new = _disjoint_boxes(name, found, planes[signs[name][0]].weight, taken)
+        p = signs[name][0]
+        new = _disjoint_tiles(name, found, filters[p], planes[p].weight, taken)
         if not new:
             break
         tiles += new
@@ -101,33 +111,44 @@ def join(tiles: Sequence[Tile], time: np.ndarray, integration: np.ndarray,
 
 
 def _highest_search(planes: Mapping[str, Plane], filters: Mapping[str, MatchedFilter],
-                    signs: Mapping[str, tuple[str, int]], threshold: float) -> tuple[str, Found]:
-    """Return the search whose best box is the highest of all, and its boxes comparable with that.
+                    signs: Mapping[str, tuple[str, int]], thresholds: Mapping[str, float]
+                    ) -> tuple[str, Found]:
+    """Return the search whose best template is the highest of all, and those comparable with it.
 
-    No search ("") if no box reaches the threshold.
+    No search ("") if none reaches its threshold.
     """
     best, found = "", nothing_found((0, 0))
-    highest = np.nextafter(threshold, 0)
+    reference = min(thresholds.values())
+    # Signals to noise are compared as those of the search of lowest threshold.
+    highest = np.nextafter(reference, 0)
     for polarization, matched_filter in filters.items():
-        values = planes[polarization].values
+        values, threshold = planes[polarization].values, thresholds[polarization]
+        own = _moved(highest, threshold**2 - reference**2)
         names = {sign: name for name, (p, sign) in signs.items() if p == polarization}
         chosen = list(names)
         if len(names) > 1:
-            # One look at both signs, and one for the boxes if it is worth it.
-            ends = matched_filter.extremes(values[None], (highest, -highest))
+            # One look at both signs, and one for the templates if it is worth it.
+            ends = matched_filter.extremes(values[None], (own, -own))
             chosen = [sign for sign, end in zip((1, -1), ends, strict=True)
-                      if sign * end[0] > highest]
+                      if sign * end[0] > own]
         for sign in chosen:
-            boxes = matched_filter.best_boxes(sign * values, max(threshold, COMPARABLE * highest),
-                                              COMPARABLE)
-            reached = boxes.snr.max(initial=-np.inf)
-            if reached > highest:
-                best, found, highest = names[sign], boxes, float(reached)
+            templates = matched_filter.best(sign * values, max(threshold, COMPARABLE * own),
+                                            COMPARABLE)
+            reached = templates.snr.max(initial=-np.inf)
+            if reached > own:
+                best, found, own = names[sign], templates, float(reached)
+                highest = _moved(own, reference**2 - threshold**2)
     return best, found
 
 
-def _disjoint_boxes(name: str, found: Found, weight: np.ndarray, taken: np.ndarray) -> list[Tile]:
-    """Return the best boxes that share no cell, and mark their cells as taken."""
+def _moved(snr: float, difference: float) -> float:
+    """Return the signal to noise whose square is larger by the difference."""
+    return float(np.sqrt(max(snr**2 + difference, 0))) if difference else float(snr)
+
+
+def _disjoint_tiles(name: str, found: Found, matched_filter: MatchedFilter, weight: np.ndarray,
+                    taken: np.ndarray) -> list[Tile]:
+    """Return the best templates that share no cell, and mark their cells as taken."""
     highest = found.snr.max(initial=-np.inf)
     if not np.isfinite(highest):
         return []
@@ -136,18 +157,18 @@ def _disjoint_boxes(name: str, found: Found, weight: np.ndarray, taken: np.ndarr
     tiles = []
     before = taken.copy()
     for row, column in zip(rows[order], columns[order], strict=True):
-        start = row - found.time_width[row, column] // 2
-        low = column - found.channel_width[row, column] // 2
-        box = (slice(start, start + found.time_width[row, column]),
-               slice(low, low + found.channel_width[row, column]))
+        box, gaussian = matched_filter.template(found, row, column)
         if (taken[box] & ~before[box]).any():
             continue
         inside = (weight[box] > 0) & ~before[box]
+        if not inside.any():
+            continue
         rows_used, columns_used = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
         taken[box] = True
+        start, low = box[0].start, box[1].start
         tiles.append(Tile(name, float(found.snr[row, column]),
                           int(start + rows_used[0]), int(start + rows_used[-1] + 1),
-                          int(low + columns_used[0]), int(low + columns_used[-1] + 1)))
+                          int(low + columns_used[0]), int(low + columns_used[-1] + 1), gaussian))
     return tiles
 
 
@@ -177,4 +198,4 @@ def _duration(tile: Tile, time: np.ndarray, integration: np.ndarray) -> float:
 
 def _one_sign(tiles: Sequence[Tile]) -> bool:
     searches = {tile.search for tile in tiles}
-    return "I" in searches or len(searches) == 1
+    return "I" in searches or not {"+V", "-V"} <= searches

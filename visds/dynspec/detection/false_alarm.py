@@ -37,8 +37,9 @@ class FalseAlarms:
     """The expected number of noise peaks of one observation above a signal to noise.
 
     `location` and `scale` are those of the Gumbel distribution of half the square of the largest
-    signal to noise of one search; `searches` is how many are made: I, V positive, V negative.
-    For Gaussian noise the scale of the halved square is one.
+    signal to noise of one search; `searches` is how many are made: I, V positive, V negative, L,
+    which share the rate evenly. For Gaussian noise the scale of the halved square is one, and so
+    it is for linear polarization, whose noise has a Rayleigh distribution.
     """
 
     location: float
@@ -67,7 +68,7 @@ def calibrate(planes: Sequence[Plane], boxes: Boxes, searches: int,
     Parameters
     ----------
     planes : sequence of Plane
-        The polarizations that are searched.
+        The polarizations that are searched: one or more of I and V, or linear polarization.
     boxes : Boxes
         The boxes that are searched.
     searches : int
@@ -78,21 +79,25 @@ def calibrate(planes: Sequence[Plane], boxes: Boxes, searches: int,
     """
     rng = np.random.default_rng(SEED)
     shape = planes[0].weight.shape if planes else (1, 1)
+    is_linear = bool(planes) and planes[0].values.ndim == 3
     number = realizations or int(np.clip(CALIBRATED / (shape[0] * shape[1]), 32, 256))
     largest = []
     used, whole = 0, 0
     for plane in planes:
-        sample = noise_sample(plane, boxes)
+        sample = np.concatenate([noise_sample(part, boxes) for part in plane.components])
         if not len(sample):
             continue
         for start in range(0, number, AT_A_TIME):
             times, channels = _block(shape, boxes, start // AT_A_TIME)
             weight = plane.weight[times, channels]
-            values = _realizations(weight, sample, min(number - start, AT_A_TIME), rng)
+            together = min(number - start, AT_A_TIME)
+            values = _realizations(weight, sample, together * len(plane.components), rng)
+            if is_linear:
+                values = values.reshape(together, 2, *weight.shape)
             matched_filter = MatchedFilter(weight, _inside(boxes, times, channels))
             highest, lowest = matched_filter.extremes(values)
             if np.isfinite(highest).all():
-                largest += [*highest, *-lowest]
+                largest += [*highest] if is_linear else [*highest, *-lowest]
                 used += np.count_nonzero(weight)
                 whole += np.count_nonzero(plane.weight)
     if len(largest) < 2:

@@ -7,6 +7,7 @@ import numpy as np
 from visds.dynspec.detection.boxes import Boxes, dyadic_widths, width_class
 from visds.dynspec.detection.events import Tile
 from visds.dynspec.detection.noise import Plane
+from visds.dynspec.detection.profiles import REACH, gaussian_noise_width
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,40 @@ def mean_flux_density(plane: Plane, tile: Tile, level: Level) -> tuple[float, fl
     share = 1 / (1 + inside[usable] * inverse_level[usable])
     total = (inside[usable] * share).sum()
     variance = total + (shared[usable] * share).sum() ** 2
-    error = np.sqrt(variance) / total * _scatter(plane, tile)
+    error = np.sqrt(variance) / total * _scatter(plane, *_size(tile))
     return float((difference[usable] * share).sum() / total), float(error)
+
+
+def amplitude(plane: Plane, tile: Tile, level: Level, boxes: Boxes) -> tuple[float, float]:
+    """Return the height of the template of a tile above the level, and its error, in Jy.
+
+    Of a box that is `mean_flux_density`; of a Gaussian the height of its peak, by least squares.
+    The ratio of the two is the signal to noise of `MatchedFilter`.
+    """
+    if tile.gaussian is None:
+        return mean_flux_density(plane, tile, level)
+    scan = next(scan for scan in boxes.scans if scan.start <= tile.start < scan.stop)
+    cells = tile.gaussian.cells(REACH, (scan, slice(0, boxes.channels)))
+    in_time, in_frequency = tile.gaussian.shape(cells)
+    w = plane.weight[cells] * in_time[:, None]
+    first, second = w.sum(0), (w * in_time[:, None]).sum(0)
+    known = level.weight[tile.start, cells[1]]
+    inverse_level = _inverse(known)
+    usable = (second > 0) & np.isfinite(inverse_level)
+    if not usable.any():
+        return np.nan, np.nan
+    difference = (w * (plane.values[cells] - level.value[tile.start, cells[1]])).sum(0)
+    shared = (w * plane.coherent[cells]).sum(0)
+    # Of each channel the height is difference / (second in_frequency), of this variance:
+    variance = second[usable] + first[usable] ** 2 * inverse_level[usable]
+    share = in_frequency[usable] * second[usable] / variance
+    total = (share * in_frequency[usable] * second[usable]).sum()
+    error = np.sqrt(total + (share * shared[usable]).sum() ** 2) / total
+    in_samples = (tile.gaussian.time_sigma, tile.gaussian.channel_sigma)
+    widths = [gaussian_noise_width(sigma) if np.isfinite(sigma) else boxes.channels
+              for sigma in in_samples]
+    return (float((share * difference[usable]).sum() / total),
+            float(error * _scatter(plane, *widths)))
 
 
 def correlation(first: Plane, second: Plane, covariance: np.ndarray, tile: Tile) -> float:
@@ -88,7 +121,7 @@ def fluence(plane: Plane, box: Tile, level: Level, integration: np.ndarray
     variance = (np.sum(np.divide(share**2, w, out=np.zeros(w.shape), where=w > 0))
                 + np.sum(share.sum(0) ** 2 * inverse_level)
                 + np.sum(share * plane.coherent[box.cells]) ** 2)
-    return float(total), float(np.sqrt(variance) * _scatter(plane, box))
+    return float(total), float(np.sqrt(variance) * _scatter(plane, *_size(box)))
 
 
 def brightest(plane: Plane, sign: int, box: Tile, level: Level, least_snr: float) -> Tile | None:
@@ -120,11 +153,15 @@ def _inverse(weight: np.ndarray) -> np.ndarray:
     return np.divide(1, weight, out=np.full(weight.shape, np.inf), where=weight > 0)
 
 
-def _scatter(plane: Plane, tile: Tile) -> float:
-    # An event over several scans is longer than any box whose scatter is known.
-    longest = plane.scatter.shape[0] - 1
-    return float(plane.scatter[min(width_class(tile.stop - tile.start), longest),
-                               width_class(tile.high - tile.low)])
+def _size(tile: Tile) -> tuple[int, int]:
+    return tile.stop - tile.start, tile.high - tile.low
+
+
+def _scatter(plane: Plane, times: int, channels: int) -> float:
+    # An event over several scans, or a Gaussian, is longer than any box whose scatter is known.
+    last = np.array(plane.scatter.shape) - 1
+    return float(plane.scatter[min(width_class(times), last[0]),
+                               min(width_class(channels), last[1])])
 
 
 def _table(values: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ integrations, and are kept apart as `coherent`: the gain error times the quiesce
 and the change of the mean over baselines that a resolved source makes as they rotate.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from visds.dynspec.detection.scatter import scatter_of, scatters, significant
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 
 MAD_TO_SIGMA = 1.4826
+_SEED = 20220531
 # A smaller share of changing noise in the variance across baselines means structure.
 MOSTLY_STRUCTURE = 0.5
 
@@ -30,7 +32,8 @@ class Plane:
 
     `values` and `imaginary` (T,F) in Jy are zero where `weight` (T,F; Jy-2) is zero, which says
     not to use the cell. `coherent` (T,F; Jy) and `scatter` are those of `MatchedFilter`.
-    `inflation` (F) is the factor by which the errors were enlarged.
+    `inflation` (F) is the factor by which the errors were enlarged. Of linear polarization the
+    values and imaginary parts are those of Q and U (2,T,F), which share all else.
     """
 
     values: np.ndarray
@@ -40,12 +43,30 @@ class Plane:
     scatter: np.ndarray
     inflation: np.ndarray
 
+    @property
+    def components(self) -> tuple["Plane", ...]:
+        """The planes of Stokes Q and U of linear polarization; the plane itself of any other."""
+        if self.values.ndim == 2:
+            return (self,)
+        return tuple(dataclasses.replace(self, values=values, imaginary=imaginary)
+                     for values, imaginary in zip(self.values, self.imaginary, strict=True))
+
+    def at_angle(self, angle: float) -> "Plane":
+        """Return the plane of the part of linear polarization at a position angle in rad.
+
+        Q cos 2a + U sin 2a: all of it if it is at that angle everywhere.
+        """
+        turned = np.array([np.cos(2 * angle), np.sin(2 * angle)])
+        return dataclasses.replace(self, values=np.tensordot(turned, self.values, 1),
+                                   imaginary=np.tensordot(turned, self.imaginary, 1))
+
 
 def planes(spectrum: DynamicSpectrum, polarizations: Sequence[str], boxes: Boxes, *,
            gain_error: float = 0.0, with_structure: bool = True) -> dict[str, Plane]:
     """Return polarizations of a spectrum with the weights and the errors to search them with.
 
-    Those that the spectrum does not hold, or has nothing unflagged of, are left out. `gain_error`
+    "L", linear polarization, is Q and U together. Those that the spectrum does not hold, or has
+    nothing unflagged of, are left out. `gain_error`
     is the fraction of the quiescent Stokes I (of the polarization itself where there is no I) by
     which gains may vary in time in all channels together, `with_structure` whether the error that
     a resolved source makes counts. Without a quiescent level taken off both have no meaning and
@@ -53,13 +74,26 @@ def planes(spectrum: DynamicSpectrum, polarizations: Sequence[str], boxes: Boxes
     """
     result = {}
     for p in dict.fromkeys(polarizations):
-        if p in spectrum.polarizations:
-            steady = spectrum.index("I" if "I" in spectrum.polarizations else p)
-            found = _plane(spectrum, spectrum.index(p), steady, boxes, gain_error,
-                           with_structure)
+        parts = [_plane(spectrum, spectrum.index(part),
+                        spectrum.index("I" if "I" in spectrum.polarizations else part), boxes,
+                        gain_error, with_structure)
+                 for part in ("QU" if p == "L" else p) if part in spectrum.polarizations]
+        if len(parts) == (2 if p == "L" else 1):
+            found = _together(*parts) if p == "L" else parts[0]
             if found.weight.any():
                 result[p] = found
     return result
+
+
+def _together(q: Plane, u: Plane) -> Plane:
+    """Return the plane of linear polarization, whose variance is the mean of that of Q and U."""
+    both = (q.weight > 0) & (u.weight > 0)
+    weight = np.divide(2 * q.weight * u.weight, q.weight + u.weight, out=np.zeros(both.shape),
+                       where=both)
+    return Plane(np.where(both, [q.values, u.values], 0),
+                 np.where(both, [q.imaginary, u.imaginary], 0), weight,
+                 np.hypot(q.coherent, u.coherent) / np.sqrt(2), np.maximum(q.scatter, u.scatter),
+                 np.maximum(q.inflation, u.inflation))
 
 
 def _plane(spectrum: DynamicSpectrum, index: int, steady: int, boxes: Boxes, gain_error: float,
@@ -72,6 +106,10 @@ def _plane(spectrum: DynamicSpectrum, index: int, steady: int, boxes: Boxes, gai
     good = np.isfinite(values) & np.isfinite(sigma) & (sigma > 0)
     weight = np.divide(1, sigma**2, out=np.zeros(sigma.shape), where=good)
     values, imaginary = np.where(good, values, 0), np.where(good, imaginary, 0)
+    if good.any() and not imaginary.any():
+        # Other programs keep the real part alone: all that is known of the noise is its error.
+        rng = np.random.default_rng((_SEED, index))
+        imaginary = np.where(good, sigma, 0) * rng.standard_normal(sigma.shape)
     inflation = channel_inflation(normalized(imaginary, weight, boxes))
     weight = weight / inflation**2
     scatter = box_scatter(imaginary, weight, boxes)

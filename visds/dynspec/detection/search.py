@@ -65,7 +65,7 @@ def _bounds(before, after, single):
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz"})
 def search_scan(sum_wd, sum_w, sum_good, sum_shared, inverse, time_widths, channel_widths,
                 factors, good_fraction, highest, lowest, comparable, snr, time_width,
-                channel_width):
+                channel_width, place):
     """Raise `highest` and lower `lowest` (K) to those of all boxes; return whether any counts.
 
     Or, where `snr` has integrations, fill in the best boxes of the first data above its `highest`,
@@ -166,5 +166,6 @@ def search_scan(sum_wd, sum_w, sum_good, sum_shared, inverse, time_widths, chann
                                 snr[t + wt // 2, f + wf // 2] = value
                                 time_width[t + wt // 2, f + wf // 2] = wt
                                 channel_width[t + wt // 2, f + wf // 2] = wf
+                                place[t + wt // 2, f + wf // 2] = -1
                 highest[k], lowest[k] = high, low
     return counted

@@ -44,7 +44,12 @@ class DetectSettings:
         None, "signal to noise of an event, instead of that of the false alarm rate",
         parse=_positive)
     detection_polarizations: tuple[str, ...] = setting(
-        ("I", "V"), "Stokes parameters to search; V of either sign", choices=("I", "V"), many=True)
+        ("I", "V"), "Stokes parameters to search; V of either sign; L is linear polarization, of Q "
+        "and U, in which leakage that turns with the parallactic angle is found too",
+        choices=("I", "V", "L"), many=True)
+    detection_templates: tuple[str, ...] = setting(
+        ("box", "gaussian"), "shapes of the templates, in time and frequency",
+        choices=("box", "gaussian"), many=True)
     quiescent: str = setting(
         "observation", "level that events stand on: mean of each channel over the observation or "
         "the scan, or none (a steady source is then an event)",
@@ -69,3 +74,6 @@ class DetectSettings:
     realizations: int | None = setting(
         None, "noise realizations that calibrate the false alarms (default: 32 to 256)",
         parse=_count, metavar="NUMBER")
+    rfi_bands: str = setting(
+        "known", "bands of known interference, which mark events: a table with columns low and "
+        "high (Hz), name and telescope; the bands that visds knows; or none", metavar="FILE")

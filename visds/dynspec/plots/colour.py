@@ -12,12 +12,17 @@ NOT_GIVEN = "#bdbdbd"
 UNSIGNED_MAP = "viridis"
 SIGNED_MAP = "RdBu_r"
 FRACTION_MAP = "PuOr_r"
+CYCLIC_MAP = "twilight"
 
 
 def colour_map(quantity: Quantity, name: str | None) -> colors.Colormap:
-    """Return the map for a quantity: `name`, or the default, flagged cells in grey."""
-    default = UNSIGNED_MAP if not quantity.is_signed else (
-        FRACTION_MAP if quantity.kind == "fraction" else SIGNED_MAP)
+    """Return the map for a quantity: `name`, or the default, flagged cells in grey.
+
+    That of the position angle is cyclic, for 90 degrees are -90 degrees.
+    """
+    default = CYCLIC_MAP if quantity.polarization == "PA" else (
+        UNSIGNED_MAP if not quantity.is_signed else
+        FRACTION_MAP if quantity.kind in ("fraction", "angle") else SIGNED_MAP)
     return matplotlib.colormaps[name or default].with_extremes(bad=FLAGGED)
 
 

@@ -6,6 +6,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.patches import Patch
 
 from visds.core.errors import SettingsError
+from visds.dynspec.cuts import cut_of
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.plots.cells import (
     draw_cells,
@@ -38,7 +39,7 @@ from visds.dynspec.plots.marks import (
     mark_times,
     outline_detections,
 )
-from visds.dynspec.plots.quantity import Quantity, Unit, base_unit, check_held
+from visds.dynspec.plots.quantity import HANDS, Quantity, Unit, base_unit, check_held
 from visds.dynspec.plots.settings import PlotSettings
 from visds.dynspec.plots.time_axis import TimeAxis
 
@@ -48,8 +49,9 @@ def draw_dynamic_spectrum(panel: Panel, spectrum: DynamicSpectrum, quantity: Qua
                           detections: Table | None = None, *, is_top: bool = True) -> list[Patch]:
     """Draw one quantity of a spectrum; return what a legend has to explain.
 
-    Large spectra are summed to the pixels first. Flagged cells are grey, those that a mask of the
-    settings hides darker, and those of a fraction where I < 5 sigma lighter; gaps stay blank.
+    Large spectra are summed to the pixels first. Flagged cells are grey, those that a cut leaves
+    out darker, and those where a fraction or angle is not given for its noise lighter; gaps stay
+    blank.
 
     Raises
     ------
@@ -68,19 +70,19 @@ def draw_dynamic_spectrum(panel: Panel, spectrum: DynamicSpectrum, quantity: Qua
                                resolution=resolution)
         return cells.select_times(np.argsort(cells.time, kind="stable"))
 
-    hidden, mask = _mask(spectrum, quantity, settings)
+    hidden, cut = _cut(spectrum, quantity)
     samples, spectrum = spectrum, summed(spectrum)
-    flagged = flagged_cells(quantity, spectrum)
+    flagged = quantity.flagged(spectrum)
     if hidden.any():
         spectrum = summed(samples.flag_cells(hidden))
     values = quantity.values(spectrum)
-    masked = flagged_cells(quantity, spectrum) & ~flagged
+    masked = quantity.flagged(spectrum) & ~flagged
     base = unit_of(quantity, spectrum, settings)
     limits = _limits(quantity, values * base.factor, base, settings)
     unit = base.scaled(max(map(abs, limits)), settings.flux_unit)
     limits = tuple(limit * unit.per_base for limit in limits)
     values = values * unit.factor
-    norm = colour_norm(limits, is_signed=quantity.is_signed, scale=settings.colour_scale,
+    norm = colour_norm(limits, is_signed=quantity.is_signed, scale=_scale(quantity, settings),
                        power=settings.colour_power, noise=_noise(quantity, spectrum, unit))
     pixel = time_axis.length / (panel.width * resolution)
     # Two pixels, so that a scan that short is seen in a copy of less resolution too.
@@ -94,11 +96,11 @@ def draw_dynamic_spectrum(panel: Panel, spectrum: DynamicSpectrum, quantity: Qua
         legend.append(Patch(facecolor=FLAGGED, label="flagged"))
     if hidden.any():
         shades[MASKED] = masked
-        legend.append(Patch(facecolor=MASKED, label=f"masked: {mask}"))
+        legend.append(Patch(facecolor=MASKED, label=f"masked: {cut}"))
     faint = np.isnan(values) & ~flagged & ~masked
-    if quantity.kind == "fraction" and faint.any():
+    if quantity.not_given and faint.any():
         shades[NOT_GIVEN] = faint
-        legend.append(faint_patch())
+        legend.append(faint_patch(quantity))
     if shades:
         shade_cells(axes, x, y, shades)
     axes.set_ylim(*frequency_axis.ends)
@@ -107,8 +109,8 @@ def draw_dynamic_spectrum(panel: Panel, spectrum: DynamicSpectrum, quantity: Qua
         axes.set_yticks(*frequency_axis.ticks(panel.height, settings.points / 72))
     if flagged.all():
         write_in(panel, "no unflagged data", settings.points)
-    elif quantity.kind == "fraction" and (faint | flagged).all():
-        write_in(panel, "I < 5σ throughout", settings.points)
+    elif quantity.not_given and (faint | flagged).all():
+        write_in(panel, f"{quantity.not_given} throughout", settings.points)
     if np.isfinite(values).any():
         _draw_bar(panel, cells, quantity, values, unit, settings)
     else:
@@ -128,7 +130,7 @@ def _draw_bar(panel: Panel, cells: ScalarMappable, quantity: Quantity, values: n
               unit: Unit, settings: PlotSettings) -> None:
     ends = float(cells.norm.vmin), float(cells.norm.vmax)
     bar = panel.axes.figure.colorbar(cells, cax=panel.bar, extend=extension(values, ends))
-    if settings.colour_scale == "log":
+    if _scale(quantity, settings) == "log":
         bar.set_ticks(log_ticks(cells.norm, 1.2 * settings.points / 72 / panel.height))
         bar.ax.yaxis.set_major_formatter("{x:g}")
         bar.minorticks_off()
@@ -138,9 +140,10 @@ def _draw_bar(panel: Panel, cells: ScalarMappable, quantity: Quantity, values: n
         panel.bar.invert_yaxis()
 
 
-def faint_patch() -> Patch:
-    """Return what a legend has for cells and points where a fraction is not given."""
-    return Patch(facecolor=NOT_GIVEN, edgecolor="#999999", linewidth=0.4, label="I < 5σ")
+def faint_patch(quantity: Quantity) -> Patch:
+    """Return what a legend has for cells and points where a fraction or angle is not given."""
+    return Patch(facecolor=NOT_GIVEN, edgecolor="#999999", linewidth=0.4,
+                 label=quantity.not_given)
 
 
 def unit_of(quantity: Quantity, spectrum: DynamicSpectrum, settings: PlotSettings) -> Unit:
@@ -148,14 +151,6 @@ def unit_of(quantity: Quantity, spectrum: DynamicSpectrum, settings: PlotSetting
     return base_unit(quantity, flux_unit=settings.flux_unit, frequency=spectrum.frequency,
                      radius_solar=settings.stellar_radius,
                      distance_pc=settings.stellar_distance)
-
-
-def flagged_cells(quantity: Quantity, spectrum: DynamicSpectrum) -> np.ndarray:
-    """Return which cells (T,F) have no value because of flags."""
-    flux = spectrum.values(quantity.polarization)
-    if quantity.kind == "fraction":
-        return np.isnan(flux) | np.isnan(spectrum.values("I"))
-    return np.isnan(quantity.values(spectrum))
 
 
 def chosen_level(levels: tuple[Level, ...], quantity: Quantity) -> Level | None:
@@ -166,11 +161,19 @@ def chosen_level(levels: tuple[Level, ...], quantity: Quantity) -> Level | None:
     return named[-1] if named else unnamed[-1] if unnamed else None
 
 
+def _scale(quantity: Quantity, settings: PlotSettings) -> str:
+    """Return how colour follows the value: of angles always linearly."""
+    return "linear" if quantity.kind == "angle" else settings.colour_scale
+
+
 def _limits(quantity: Quantity, values: np.ndarray, unit: Unit,
             settings: PlotSettings) -> tuple[float, float]:
     low, high = robust_limits(values, is_signed=quantity.is_signed)
     if quantity.kind == "fraction":
         high = fraction_limit(values)
+        low = -high if quantity.is_signed else 0.0
+    if quantity.kind == "angle":
+        high = 90.0 if quantity.polarization == "PA" else 45.0
         low = -high
     level = chosen_level(settings.colour_limit, quantity)
     if level is None:
@@ -186,26 +189,19 @@ def _noise(quantity: Quantity, spectrum: DynamicSpectrum, unit: Unit) -> float:
     """Return the typical error of a drawn value, where a logarithm turns linear."""
     if quantity.kind == "snr":
         return 1.0
-    errors = (spectrum.fraction(quantity.polarization)[1] if quantity.kind == "fraction"
-              else spectrum.errors(quantity.polarization)) * unit.factor
-    errors = errors[np.isfinite(errors)]
+    errors = quantity.errors(spectrum)
+    if errors is None:
+        errors = quantity.values(spectrum)
+    errors = (errors * unit.factor)[np.isfinite(errors)]
     return float(np.median(errors)) if len(errors) else 0.0
 
 
-def _mask(spectrum: DynamicSpectrum, quantity: Quantity,
-          settings: PlotSettings) -> tuple[np.ndarray, str]:
-    """Return the samples (T,F; bool) that the settings' masks hide in this picture, and why."""
-    hidden = np.zeros(spectrum.flags.shape[:2], bool)
-    words = []
-    if settings.expected_sign and quantity.polarization == "V" and quantity.kind in (
-            "flux", "fraction"):
-        hidden |= spectrum.values("V") * settings.expected_sign < -settings.sign_tolerance
-        words.append("V < 0" if settings.expected_sign > 0 else "V > 0")
-    level = chosen_level(settings.mask_above, quantity)
-    if level is not None:
-        base = unit_of(quantity, spectrum, settings)
-        unit = base.scaled(base.convert(level, "--mask-above"), settings.flux_unit)
-        limit = unit.convert(level, "--mask-above")
-        hidden |= np.abs(quantity.values(spectrum) * unit.factor) > limit
-        words.append(f"|{quantity.name}| > {limit:.4g} {unit.label}")
-    return hidden, ", ".join(words)
+def _cut(spectrum: DynamicSpectrum, quantity: Quantity) -> tuple[np.ndarray, str]:
+    """Return the cells (T,F; bool) that cuts leave out of a picture, and by what, in words.
+
+    Errors and the imaginary part are of all data. A parallel hand is left out where I is: what is
+    said of V alone would make it another one.
+    """
+    if quantity.kind not in ("flux", "fraction", "snr", "angle"):
+        return cut_of(spectrum, ())
+    return cut_of(spectrum, ("I",) if quantity.polarization in HANDS else quantity.needed)

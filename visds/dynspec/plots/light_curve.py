@@ -12,7 +12,7 @@ from visds.core.quantities import Bin
 from visds.dynspec import binning
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.plots.colour import NOT_GIVEN, colour_map, extension, fraction_limit
-from visds.dynspec.plots.dynamic_spectrum import faint_patch, flagged_cells, unit_of
+from visds.dynspec.plots.dynamic_spectrum import faint_patch, unit_of
 from visds.dynspec.plots.figure import Panel, leave_empty, write_in
 from visds.dynspec.plots.frequency_axis import FrequencyAxis
 from visds.dynspec.plots.marks import (
@@ -28,8 +28,9 @@ from visds.dynspec.plots.quantity import Quantity, Unit, asked_range
 from visds.dynspec.plots.settings import PlotSettings
 from visds.dynspec.plots.time_axis import DAY, TimeAxis, cell_widths, run_ends
 
-COLOURS = {"I": "black", "V": "#0072b2", "Q": "#d55e00", "U": "#009e73", "RR": "#cc79a7",
-           "LL": "#56b4e9", "XX": "#cc79a7", "YY": "#56b4e9"}
+COLOURS = {"I": "black", "V": "#0072b2", "Q": "#d55e00", "U": "#009e73", "L": "#e69f00",
+           "RR": "#cc79a7", "LL": "#56b4e9", "XX": "#cc79a7", "YY": "#56b4e9", "PA": "#e69f00",
+           "ellipticity": "#0072b2"}
 POINTS_PER_INCH = 40
 
 
@@ -63,14 +64,14 @@ def draw_light_curve(panel: Panel, band: DynamicSpectrum, quantity: Quantity,
     mark_times(axes, time_axis, settings.mark_time)
     if numbered:
         span_detections(axes, time_axis, detections, quantity.polarization, settings.points)
-    return [faint_patch()] if has_faint else []
+    return [faint_patch(Quantity("fraction", "V"))] if has_faint else []
 
 
 def _draw_curve(panel: Panel, band: DynamicSpectrum, quantity: Quantity, time_axis: TimeAxis,
                 settings: PlotSettings, *, numbered: bool) -> bool:
     """Draw the points and the vertical axis; return whether some are grey for their faint I."""
     base = unit_of(quantity, band, settings)
-    bin = _curve_bin(quantity, band, panel.width, settings.curve_bin)
+    bin = _curve_bin(quantity, band, _own_width(panel, band, time_axis), settings.curve_bin)
     wide = _wide_groups(band, bin)
     fine, extent = band, [_extent(quantity, band, base)]
     words = ""
@@ -86,6 +87,49 @@ def _draw_curve(panel: Panel, band: DynamicSpectrum, quantity: Quantity, time_ax
                         linestyle="none", marker=".", markersize=1.5, color="#b0b0b0", zorder=1.5,
                         rasterized=True)
     return _draw_points(panel, quantity, band, time_axis, unit)
+
+
+def draw_overlaid(panel: Panel, bands: Sequence[DynamicSpectrum], colours: Sequence[str],
+                  quantity: Quantity, time_axis: TimeAxis, settings: PlotSettings) -> None:
+    """Draw the light curves of a quantity of several spectra of one channel, each in time order.
+
+    Each has its own bins, as `draw_light_curve`, and one colour; unbinned points are not drawn.
+
+    Raises
+    ------
+    SettingsError
+        If a spectrum does not hold the quantity.
+    """
+    drawn, extent, lengths = [], [], []
+    for band in bands:
+        band = band.select_polarizations(quantity.needed)
+        base = unit_of(quantity, band, settings)
+        if not np.isfinite(quantity.values(band)).any():
+            drawn.append(None)
+            continue
+        bin = _curve_bin(quantity, band, _own_width(panel, band, time_axis), settings.curve_bin)
+        wide = _wide_groups(band, bin)
+        lengths.append(float(np.median(band.integration)) if wide is None
+                       else _bin_length(band, bin, wide))
+        band = band if wide is None else band.sum_times(wide)
+        drawn.append((band, base))
+        extent.append(_extent(quantity, band, base))
+    held = [one for one in drawn if one is not None]
+    if not held:
+        _say_empty(panel, quantity, bands[0].select_polarizations(quantity.needed), settings)
+    else:
+        words = ", ".join(dict.fromkeys(map(duration_text, lengths)))
+        unit = _finish(panel, quantity, held[0][1], np.concatenate(extent), f"bins of {words}",
+                       settings)
+        for one, colour in zip(drawn, colours, strict=True):
+            if one is not None:
+                # Brightness temperature has another factor in each band.
+                band, base = one
+                _draw_points(panel, quantity, band, time_axis, Unit(
+                    unit.label, base.factor * unit.per_base / base.per_base, unit.base,
+                    unit.per_base), colour)
+    mark_gaps(panel.axes, time_axis, is_picture=False)
+    mark_times(panel.axes, time_axis, settings.mark_time)
 
 
 def has_bar(quantity: Quantity, polarizations: Sequence[str], settings: PlotSettings) -> bool:
@@ -117,7 +161,7 @@ def draw_single_integration(panel: Panel, spectrum: DynamicSpectrum, quantity: Q
     unit = _finish(panel, quantity, base, _extent(quantity, spectrum, base), "", settings)
     values = (quantity.values(spectrum) * unit.factor)[0]
     place, colour = frequency_axis.place(spectrum.frequency), COLOURS[quantity.polarization]
-    errors = errors_of(quantity, spectrum)
+    errors = quantity.errors(spectrum)
     if errors is not None:
         errors = (errors * unit.factor)[0]
         axes.errorbar(place, values, errors, linestyle="none", elinewidth=0.5, color=colour)
@@ -132,18 +176,9 @@ def _say_empty(panel: Panel, quantity: Quantity, spectrum: DynamicSpectrum,
     panel.axes.set_ylabel(quantity.label)
     if panel.bar is not None:
         leave_empty(panel.bar, Quantity("fraction", "V").label)
-    words = ("no unflagged data" if flagged_cells(quantity, spectrum).all()
-             else "I < 5σ throughout")
+    words = ("no unflagged data" if quantity.flagged(spectrum).all()
+             else f"{quantity.not_given} throughout")
     write_in(panel, words, settings.points)
-
-
-def errors_of(quantity: Quantity, spectrum: DynamicSpectrum) -> np.ndarray | None:
-    """Return the errors (T,F) of a quantity's values, None if it is an error or a ratio to one."""
-    if quantity.kind == "fraction":
-        return spectrum.fraction(quantity.polarization)[1]
-    if quantity.kind in ("flux", "imaginary"):
-        return spectrum.errors(quantity.polarization)
-    return None
 
 
 def _curve_bin(quantity: Quantity, band: DynamicSpectrum, inches: float,
@@ -155,7 +190,7 @@ def _curve_bin(quantity: Quantity, band: DynamicSpectrum, inches: float,
         return None
     integration = float(np.median(cell_widths(band)))
     readable = _nice_count(int(np.ceil(len(band.time) / (inches * POINTS_PER_INCH))), integration)
-    values, errors = quantity.values(band)[:, 0], errors_of(quantity, band)
+    values, errors = quantity.values(band)[:, 0], quantity.errors(band)
     count = readable
     if errors is not None:
         errors = errors[:, 0]
@@ -171,6 +206,15 @@ def _curve_bin(quantity: Quantity, band: DynamicSpectrum, inches: float,
                     break
                 wanted, count = wanted // 2, readable
     return Bin(count=count) if count > 1 else None
+
+
+def _own_width(panel: Panel, band: DynamicSpectrum, time_axis: TimeAxis) -> float:
+    """Return how many inches of a panel the integrations of a band reach over."""
+    half = cell_widths(band) / DAY / 2
+    time = time_axis.from_utc(band.time)
+    low, high = time_axis.place(np.clip([(time - half).min(), (time + half).max()],
+                                        time_axis.start, time_axis.stop))
+    return panel.width * round(float((high - low) / time_axis.length), 6)
 
 
 def _groups(band: DynamicSpectrum, bin: Bin) -> binning.Groups:
@@ -221,12 +265,12 @@ def _places(band: DynamicSpectrum, time_axis: TimeAxis) -> np.ndarray:
 
 
 def _draw_points(panel: Panel, quantity: Quantity, band: DynamicSpectrum, time_axis: TimeAxis,
-                 unit: Unit) -> bool:
+                 unit: Unit, colour: str | None = None) -> bool:
     """Draw the points with their errors; return whether some are grey for their faint I."""
     axes, by_polarization = panel.axes, panel.bar is not None
-    place, colour = _places(band, time_axis), COLOURS[quantity.polarization]
+    place, colour = _places(band, time_axis), colour or COLOURS[quantity.polarization]
     values = (quantity.values(band) * unit.factor)[:, 0]
-    errors = errors_of(quantity, band)
+    errors = quantity.errors(band)
     if errors is not None:
         errors = (errors * unit.factor)[:, 0]
         axes.errorbar(place, values, errors, linestyle="none",
@@ -268,7 +312,7 @@ def _marker_size(panel: Panel, number: int, errors: np.ndarray | None) -> float:
 def _extent(quantity: Quantity, spectrum: DynamicSpectrum, unit: Unit) -> np.ndarray:
     """Return values that the vertical axis has to hold: all points, and usual error bars."""
     values = quantity.values(spectrum)
-    errors = errors_of(quantity, spectrum)
+    errors = quantity.errors(spectrum)
     values = values * unit.factor
     if errors is None:
         kept = values[np.isfinite(values)]

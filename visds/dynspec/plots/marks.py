@@ -15,6 +15,7 @@ from matplotlib.markers import TICKDOWN
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
+from visds.dynspec.cuts import is_candidate
 from visds.dynspec.plots.cells import Edges
 from visds.dynspec.plots.figure import LINE, Panel
 from visds.dynspec.plots.frequency_axis import FrequencyAxis
@@ -91,7 +92,7 @@ def mark_gaps(axes: Axes, time_axis: TimeAxis, *, is_picture: bool) -> None:
     """Leave long gaps in time blank: hatched in pictures if to scale, else with break marks."""
     gaps = [tuple(time_axis.place([before.stop, after.start]))
             for before, after in itertools.pairwise(time_axis.runs)]
-    shortened = [gap for gap in gaps if gap in time_axis.breaks]
+    shortened = time_axis.breaks
     if is_picture:
         _span(axes, [(low, high) for low, high in gaps
                      if high > low and (low, high) not in shortened], **HATCH)
@@ -288,10 +289,11 @@ def _span(axes: Axes, spans: Sequence[tuple[float, float]], *, is_vertical: bool
 
 
 def _placed(detections: Table, time_axis: TimeAxis):
-    """Yield number, both sides along the paper, and row of the detections within the axis."""
-    for number, row in enumerate(detections, start=1):
+    """Yield number, both sides along the paper, and row of the candidates within the axis."""
+    for number, (row, shown) in enumerate(zip(detections, is_candidate(detections), strict=True),
+                                          start=1):
         ends = time_axis.from_utc(np.array([float(row["start"]), float(row["stop"])]))
-        if ends[1] < time_axis.start or ends[0] > time_axis.stop:
+        if not shown or ends[1] < time_axis.start or ends[0] > time_axis.stop:
             continue
         low, high = time_axis.place(np.clip(ends, time_axis.start, time_axis.stop))
         yield number, float(low), float(high), row

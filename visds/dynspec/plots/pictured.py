@@ -6,12 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from visds.dynspec import binning
+from visds.dynspec.cuts import has_cuts
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.plots.cells import rebin_times
+from visds.dynspec.plots.faraday import NamedFaraday
 from visds.dynspec.plots.figure import inner_width
 from visds.dynspec.plots.quantity import Quantity, quantity
 from visds.dynspec.plots.settings import PlotSettings
 from visds.dynspec.plots.time_axis import TimeAxis
+from visds.dynspec.variability.measure import Variability
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,11 +22,14 @@ class Pictured:
     """A dynamic spectrum as its pictures need it, small enough to be sent to other ranks.
 
     `columns` are the polarizations that the pictures show, in integrations of at least a pixel, or
-    all as it was where samples are masked. `band` (T,1,P) is the whole band in every integration.
+    all as it was where samples are cut. `band` (T,1,P) is the whole band in every integration,
+    `faraday` what the picture of that name shows, `variability` what those of its measures do.
     """
 
     columns: DynamicSpectrum
     band: DynamicSpectrum
+    faraday: tuple[NamedFaraday, ...] = ()
+    variability: Variability | None = None
 
     @classmethod
     def of(cls, spectrum: DynamicSpectrum, pictures: Sequence[Quantity],
@@ -31,8 +37,8 @@ class Pictured:
         """Return what the `pictures` of quantities and all light curves of a spectrum need."""
         band = spectrum.sum_channels(binning.whole(len(spectrum.frequency)))
         band = band.select_times(np.argsort(band.time, kind="stable"))
-        if settings.expected_sign or settings.mask_above:
-            # Masks are of samples, and come before all sums.
+        if has_cuts(spectrum):
+            # Cuts are of samples, and come before all sums.
             return cls(spectrum, band)
         needed = [label for one in pictures for label in one.needed]
         columns = rebin_times(spectrum.select_polarizations(needed or spectrum.polarizations[:1]),

@@ -9,16 +9,17 @@ from typing import Any
 
 from visds.core.errors import SettingsError
 from visds.core.quantities import bare_number, time_bin
-from visds.core.settings import setting
+from visds.core.settings import setting, stage_settings
 from visds.dynspec.plots.levels import SYNTAX as LEVEL_SYNTAX
-from visds.dynspec.plots.levels import Level, flux_density, level
+from visds.dynspec.plots.levels import Level, level
 from visds.dynspec.plots.quantity import SYNTAX as QUANTITY_SYNTAX
-from visds.dynspec.plots.quantity import asked_range, base_unit, quantity, usual_curves
+from visds.dynspec.plots.quantity import asked_range, base_unit, parts_of, quantity, usual_curves
 from visds.dynspec.universal_time import SYNTAX as TIME_SYNTAX
 from visds.dynspec.universal_time import UniversalTime, universal_time
+from visds.dynspec.variability.settings import MEASURES
 
 WIDTHS = {"single": 3.5, "double": 7.0}
-OTHER_PLOTS = ("lightcurve", "overview")
+OTHER_PLOTS = ("lightcurve", "overview", "faraday", *MEASURES)
 
 
 def _plot(text: str) -> str:
@@ -76,12 +77,6 @@ def _between(text: Any, low: float, high: float, expected: str) -> float:
     return value
 
 
-def _sign(text: Any) -> int:
-    if str(text) not in ("-1", "1", "+1"):
-        raise SettingsError(f"'{text}' is not a sign, +1 or -1")
-    return int(text)
-
-
 def _colour_map(text: str) -> str:
     import matplotlib  # not needed to read any other option
 
@@ -95,7 +90,7 @@ def _colour_map(text: str) -> str:
 def _curve(text: str) -> str:
     found = quantity(text)
     if found.kind != "flux":
-        raise SettingsError(f"'{text}' is not a polarization (I, Q, U, V, RR, LL, XX, YY)")
+        raise SettingsError(f"'{text}' is not a polarization (I, Q, U, V, L, RR, LL, XX, YY)")
     return found.name
 
 
@@ -115,9 +110,9 @@ class PlotSettings:
     """How dynamic spectra and light curves are drawn."""
 
     plots: tuple[str, ...] = setting(
-        None, f"pictures to draw: {QUANTITY_SYNTAX}, lightcurve, overview (default: I, V, V/I, "
-        "lightcurve and overview, as far as the data hold them)", parse=_plot, many=True,
-        metavar="PLOT")
+        None, f"pictures to draw: {QUANTITY_SYNTAX}, {', '.join(OTHER_PLOTS)} (default: I, V, V/I, "
+        "lightcurve and overview, as far as the data hold them, and what --variability asks for)",
+        parse=_plot, many=True, metavar="PLOT")
     picture_format: tuple[str, ...] = setting(
         ("png",), "files to write for each picture", many=True, choices=("png", "pdf"))
     picture_width: float = setting(
@@ -174,15 +169,15 @@ class PlotSettings:
         "none", "interpolation of the picture between cells; none shows the cells",
         choices=("none", "bilinear", "bicubic", "gaussian"))
     invert_v: bool = setting(False, "draw negative V upwards, in light curve and colour bar")
-    expected_sign: int | None = setting(
-        None, "mask V of the other sign in pictures of V and V/I (+1 or -1); data and light "
-        "curves are not touched", parse=_sign, metavar="SIGN")
-    sign_tolerance: float = setting(
-        "0Jy", "V of the other sign up to this flux density is not masked", parse=flux_density,
-        metavar="FLUX")
-    mask_above: tuple[Level, ...] = setting(
-        None, f"mask samples whose absolute value is above a level, e.g. {LEVEL_SYNTAX}",
-        parse=_level, many=True, metavar="LEVEL")
+    mask_angles_below: float = setting(
+        "3", "signal to noise of L below which pictures of PA, and of sqrt(L^2 + V^2) below which "
+        "those of the ellipticity, show no value", parse=_positive, metavar="SNR")
+    largest_depth: float | None = setting(
+        None, "ends of the axis of Faraday depth in rad/m2 (default: as far as the widest channel "
+        "tells)", parse=_positive, metavar="DEPTH")
+    rm_clean: bool = setting(
+        False, "draw the Faraday spectrum cleaned by RM-Tools too, which must be installed "
+        "(pip install visds[rm])")
     curves: tuple[str, ...] = setting(
         None, "polarizations of the light curve (default: I and V, as far as the data hold them)",
         parse=_curve, many=True, metavar="POL")
@@ -225,18 +220,7 @@ def plot_settings(**written: Any) -> PlotSettings:
     SettingsError
         For an unknown option (the nearest is named) or an unusable value.
     """
-    known = {field.name: field.metadata["option"] for field in dataclasses.fields(PlotSettings)}
-    parsed = {}
-    for name, value in written.items():
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            raise SettingsError(f"'{name}' is not an option of drawing" + (
-                f"; did you mean '{near[0]}'?" if near else f", which are {', '.join(known)}"))
-        try:
-            parsed[name] = known[name].parsed(value)
-        except (SettingsError, TypeError, ValueError) as error:
-            raise SettingsError(f"{name}: {error}") from error
-    return PlotSettings(**parsed)
+    return stage_settings(PlotSettings, "drawing", written)
 
 
 def check_pictures(settings: PlotSettings, polarizations: Sequence[str],
@@ -249,12 +233,15 @@ def check_pictures(settings: PlotSettings, polarizations: Sequence[str],
     held = (*polarizations, *parallel_hands)
     for option, names in (("--plots", settings.plots), ("--curves", settings.curves)):
         for name in names or ():
-            if name not in OTHER_PLOTS and quantity(name).polarization not in held:
-                raise SettingsError(f"{option}: '{name}' needs {quantity(name).polarization}; "
-                                    f"there will be {', '.join(held)}")
+            needed = ("Q", "U") if name == "faraday" else (
+                () if name in OTHER_PLOTS else parts_of(quantity(name).polarization))
+            for part in needed:
+                if part not in held:
+                    raise SettingsError(f"{option}: '{name}' needs {part}; there will be "
+                                        f"{', '.join(held)}")
     plots = settings.plots or OTHER_PLOTS
     curves = [quantity(name) for name in settings.curves or usual_curves(polarizations)]
-    has_curves = any(name in OTHER_PLOTS for name in plots)
+    has_curves = any(name in ("lightcurve", "overview") for name in plots)
     pictures = [quantity(name) for name in plots if name not in OTHER_PLOTS]
     for one in pictures + curves * has_curves:
         unit = base_unit(one, flux_unit=settings.flux_unit, frequency=1e9,

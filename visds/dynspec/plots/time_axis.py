@@ -63,6 +63,10 @@ class TimeAxis:
         The shortened gaps, as coordinates of their two sides.
     end_cells : pair of float
         The drawn widths in s of the first and the last integration.
+    zero : float
+        The MJD of the axis from which elapsed time counts.
+    unit_length : float
+        The unit of elapsed time in s.
 
     Raises
     ------
@@ -86,6 +90,7 @@ class TimeAxis:
         self._day = np.floor(self.start)
         length = self.stop - self.start
         self.unit = unit if unit != "auto" else _elapsed_unit(length * DAY)
+        self.zero, self.unit_length = self.start, UNITS[self.unit]
         self.breaks: list[tuple[float, float]] = []
         self._lay_out(compress)
 
@@ -132,7 +137,7 @@ class TimeAxis:
         half as much room again, only if many more of its panels get a label then.
         """
         room = 1.6 * label_inches * self.length / inches
-        steps = STEPS if self.kind != "elapsed" else round_steps(1e-4, 1e5) * UNITS[self.unit]
+        steps = STEPS if self.kind != "elapsed" else round_steps(1e-4, 1e5) * self.unit_length
         tries = [(steps, room)]
         if self.kind != "elapsed" and self.length > SECONDS_BELOW:
             tries = [(steps[steps >= 60], room), (steps[steps >= 1], 1.5 * room)]
@@ -169,7 +174,7 @@ class TimeAxis:
 
     def _multiples(self, step: float, start: float, stop: float) -> np.ndarray:
         """Return the times (MJD) from start to stop that are multiples of a step in s."""
-        zero = self.start if self.kind == "elapsed" else self._day
+        zero = self.zero if self.kind == "elapsed" else self._day
         first = np.ceil((start - zero) * DAY / step - 1e-6)
         last = np.floor((stop - zero) * DAY / step + 1e-6)
         return zero + np.arange(first, last + 1) * step / DAY
@@ -193,10 +198,10 @@ class TimeAxis:
 
     def _tick_label(self, time: float, step: float, dated: float) -> str:
         if self.kind == "elapsed":
-            unit = UNITS[self.unit]
-            digits = decimals(step / unit)
-            # The first is never written as -0.
-            return f"{np.round((time - self.start) * DAY / unit, digits) + 0.0:.{digits}f}"
+            digits = decimals(step / self.unit_length)
+            # Zero is never written as -0.
+            since = np.round((time - self.zero) * DAY / self.unit_length, digits) + 0.0
+            return f"{since:.{digits}f}"
         clock = _clock(time, step)
         if self.spans_days and np.floor(time + 1e-9) > dated:
             return f"{clock}\n{date_text(time + 1e-9, year=False)}"

@@ -8,7 +8,7 @@ from visds.core.flux_text import flux_text
 from visds.core.plural import counted
 from visds.core.sky import Direction, direction_cosines
 from visds.visibility.sky_model.components import ComponentModel
-from visds.visibility.sky_model.images import without_disc
+from visds.visibility.sky_model.images import to_components, without_disc
 from visds.visibility.sky_model.model import Part, SkyModel
 
 
@@ -28,9 +28,9 @@ class Removed:
         return f"{self.content} of {self.origin}, {flux_text(self.flux_density)}"
 
 
-def excise(model: SkyModel, target: Direction, radius_deg: float,
-           frequency: float) -> tuple[SkyModel, tuple[Removed, ...]]:
-    """Return a sky model without what lies in a disc around a target, and what that was.
+def excise(model: SkyModel, target: Direction, radius_deg: float, frequency: float
+           ) -> tuple[SkyModel, SkyModel, tuple[Removed, ...]]:
+    """Return a sky model without what lies in a disc around a target, that, and what it was.
 
     Components are taken out where their centres are in the disc, pixels of images likewise.
     Columns of predicted visibilities stay as they are.
@@ -43,18 +43,19 @@ def excise(model: SkyModel, target: Direction, radius_deg: float,
     frequency : float
         Of the flux densities that are told, Hz.
     """
-    parts, removed = [], []
+    parts, taken, removed = [], [], []
     for part in model.parts:
         if isinstance(part.content, ComponentModel):
-            rest, what, flux_density = _without_components(part.content, target, radius_deg,
-                                                           frequency)
+            rest, disc, what, flux_density = _without_components(part.content, target, radius_deg,
+                                                                 frequency)
         else:
-            rest, what, flux_density = _without_pixels(part, target, radius_deg, frequency)
+            rest, disc, what, flux_density = _without_pixels(part, target, radius_deg, frequency)
         if what:
+            taken.append(replace(part, content=disc))
             removed.append(Removed(part.origin, what, flux_density, part.is_intrinsic))
         if rest is not None:
             parts.append(replace(part, content=rest))
-    return replace(model, parts=tuple(parts)), tuple(removed)
+    return replace(model, parts=tuple(parts)), SkyModel(tuple(taken)), tuple(removed)
 
 
 def flux_density_inside(components: ComponentModel, target: Direction, radius_deg: float,
@@ -89,19 +90,21 @@ def flux_density_inside(components: ComponentModel, target: Direction, radius_de
 
 
 def _without_components(components: ComponentModel, target: Direction, radius_deg: float,
-                        frequency: float) -> tuple[ComponentModel | None, str, float]:
+                        frequency: float):
     cosines = direction_cosines(components.ra, components.dec, target.to("ICRS"))
     distance = np.degrees(np.arctan2(np.hypot(cosines[:, 0], cosines[:, 1]), 1 + cosines[:, 2]))
     inside = distance < radius_deg
     if not inside.any():
-        return components, "", 0.0
-    flux_density = components.select(inside).flux_density(np.array([frequency]))[0].sum()
+        return components, None, "", 0.0
+    disc = components.select(inside)
+    flux_density = disc.flux_density(np.array([frequency]))[0].sum()
     rest = components.select(~inside) if not inside.all() else None
-    return rest, counted(int(inside.sum()), "component"), float(flux_density)
+    return rest, disc, counted(int(inside.sum()), "component"), float(flux_density)
 
 
 def _without_pixels(part: Part, target: Direction, radius_deg: float, frequency: float):
     rest, number, flux_density = without_disc(part.content, target, radius_deg, frequency)
     if not number:
-        return part.content, "", 0.0
-    return (rest if rest.pixels.any() else None), counted(number, "pixel"), flux_density
+        return part.content, None, "", 0.0
+    disc = to_components(replace(part.content, pixels=part.content.pixels - rest.pixels))
+    return (rest if rest.pixels.any() else None), disc, counted(number, "pixel"), flux_density

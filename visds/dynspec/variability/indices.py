@@ -12,6 +12,7 @@ from astropy.table import Table
 from scipy import special
 
 from visds.dynspec.light_curve import LightCurve
+from visds.dynspec.variability.measured import Measured
 
 COLUMNS = {
     "polarization": (str, None, "Stokes parameter"),
@@ -30,7 +31,8 @@ COLUMNS = {
     "probability_imaginary": (
         float, None, "that a constant source with the scatter of the imaginary part gives this "
         "eta or a larger one (F test)"),
-    "pair_Vs": (float, None, "largest |Vs| = |difference| / its error of any two measurements"),
+    "pair_Vs": (
+        float, None, "largest absolute Vs = difference / its error of any two measurements"),
     "pair_m": (float, None, "m = difference / mean of these two, later less earlier"),
     "pair_first": (float, "d", "time of the earlier of the two, MJD UTC"),
     "pair_second": (float, "d", "time of the later of the two, MJD UTC"),
@@ -87,12 +89,9 @@ def largest_pair(values: np.ndarray, sigma: np.ndarray) -> tuple[float, int, int
 
 
 def _row(light_curve: LightCurve, p: int) -> dict:
-    values, sigma = light_curve.flux_density[:, p], light_curve.sigma[:, p]
-    imaginary = light_curve.residual[:, p]
-    good = np.isfinite(values) & np.isfinite(sigma) & (sigma > 0)
-    values, sigma, imaginary = values[good], sigma[good], imaginary[good]
-    time = light_curve.time[good]
-    number = len(values)
+    measured = Measured.of(light_curve, p)
+    values, sigma, imaginary = measured.values, measured.sigma, measured.imaginary
+    number = len(measured)
     row = {name: np.nan for name, (kind, _, _) in COLUMNS.items() if kind is float}
     row |= {"polarization": light_curve.polarizations[p], "number": number}
     if number:
@@ -107,7 +106,7 @@ def _row(light_curve: LightCurve, p: int) -> dict:
             special.fdtrc(freedom, freedom, row["eta"] / row["eta_imaginary"]))
     row |= _relative(values, sigma)
     row["pair_Vs"], i, j = largest_pair(values, sigma)
-    row["pair_first"], row["pair_second"] = time[i], time[j]
+    row["pair_first"], row["pair_second"] = measured.time[i], measured.time[j]
     middle = (values[i] + values[j]) / 2
     if middle != 0:
         row["pair_m"] = (values[j] - values[i]) / middle

@@ -7,7 +7,7 @@ import pytest
 from spectra import spectrum
 
 from visds.dynspec.light_curve import LightCurve
-from visds.dynspec.variability import largest_pair, statistics
+from visds.dynspec.variability.indices import largest_pair, statistics
 
 
 def light_curve(flux_density, sigma=0.1, residual=None, polarizations=("I",)):

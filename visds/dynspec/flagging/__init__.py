@@ -1,0 +1,1 @@
+"""Flagging of interference that leaves bursts alone."""

@@ -1,0 +1,10 @@
+"""The report of a run: one page of HTML that one works in and that needs nothing but itself."""
+
+from visds.dynspec.report.events import detection_pictures
+from visds.dynspec.report.overview import overview_row, overview_table
+from visds.dynspec.report.page import write_report
+from visds.dynspec.report.report_spectrum import ReportSpectrum
+from visds.dynspec.report.tables import scan_table, variability_table
+
+__all__ = ["ReportSpectrum", "detection_pictures", "overview_row", "overview_table", "scan_table",
+           "variability_table", "write_report"]

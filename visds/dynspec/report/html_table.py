@@ -1,0 +1,71 @@
+"""Tables, and what stands in their cells, as HTML."""
+
+import html
+import math
+from typing import Any
+
+import numpy as np
+from astropy.table import Table
+
+MOST_ROWS = 200
+_TAILS = ("probability", "false_alarm_probability")
+
+
+def escaped(text: object) -> str:
+    """Return text as HTML that shows it and nothing else."""
+    return html.escape(str(text), quote=True)
+
+
+def note(text: str) -> str:
+    """Return a paragraph of explanation, or nothing of no text."""
+    return f'<p class="note">{escaped(text)}</p>' if text else ""
+
+
+def table_html(table: Table) -> str:
+    """Return the first rows of a table, numbers to the right, units in the heads."""
+    if not len(table):
+        return '<p class="note">None.</p>'
+    heads, columns = [], []
+    for name in table.colnames:
+        column = table[name]
+        unit = f' <span class="unit">({escaped(column.unit)})</span>' if column.unit else ""
+        is_number = column.dtype.kind in "iuf"
+        heads.append((f"{escaped(name)}{unit}", is_number))
+        columns.append(([value_text(value, name, str(column.unit)) for value in column[:MOST_ROWS]],
+                        is_number))
+    head = "".join(f"<th{_number(is_number)}>{text}</th>" for text, is_number in heads)
+    rows = "\n".join(
+        "<tr>" + "".join(f"<td{_number(is_number)}>{escaped(texts[row])}</td>"
+                         for texts, is_number in columns) + "</tr>"
+        for row in range(min(len(table), MOST_ROWS)))
+    more = note(f"The first {MOST_ROWS} of {len(table)} rows.") if len(table) > MOST_ROWS else ""
+    return (f'<div class="wide"><table>\n<thead><tr>{head}</tr></thead>\n'
+            f"<tbody>\n{rows}\n</tbody>\n</table></div>{more}")
+
+
+def _number(is_number: bool) -> str:
+    return ' class="number"' if is_number else ""
+
+
+def value_text(value: Any, name: str, unit: str) -> str:
+    """Return a table's value: days to a tenth of a second, other numbers to five digits.
+
+    Probabilities have three; that of a tail is zero only by underflow.
+    """
+    if value is np.ma.masked:
+        return ""
+    if isinstance(value, (float, np.floating)):
+        if not math.isfinite(value):
+            return "–" if math.isnan(value) else "∞" if value > 0 else "−∞"
+        if name in _TAILS and value == 0:
+            return "< 1e-300"
+        if name.endswith("probability"):
+            return f"{value:.3g}"
+        if unit == "d":
+            return f"{value:.6f}"
+        if abs(value) >= 1e4:
+            return f"{value:.0f}" if abs(value) < 1e15 else f"{value:.5g}"
+        return f"{value:.5g}"
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return str(value)

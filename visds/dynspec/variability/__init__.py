@@ -1,0 +1,1 @@
+"""How flux densities vary: indices, blocks, structure, periods and patterns."""

@@ -1,0 +1,114 @@
+"""What follows from the dynamic spectrum of a target: light curve, statistics, detections."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from astropy.table import Column, Table, vstack
+
+from visds.core.settings import Settings
+from visds.dynspec.cuts import cut_detections
+from visds.dynspec.detection.detect import detect
+from visds.dynspec.doubts import doubts
+from visds.dynspec.imaginary_part import ImaginaryPart, imaginary_parts
+from visds.dynspec.polarimetry.summary import mean_table
+from visds.dynspec.spectra_file import read_spectrum
+from visds.dynspec.variability.measure import measure
+
+_DOUBTED = 5
+"""Targets whose doubts are told one by one."""
+
+
+@dataclass(frozen=True, eq=False)
+class TargetProducts:
+    """The products of one target that are tables, and what to doubt in them.
+
+    `number` counts the directions of the observation; `measures` are the tables of measures of
+    variability that were asked for, by name; `polarization` is that of the mean of each scan.
+    """
+
+    number: int
+    name: str
+    light_curve: Table
+    variability: Table
+    measures: dict[str, Table]
+    detections: Table
+    polarization: Table
+    health: dict[str, ImaginaryPart]
+    doubts: list[str]
+
+    @property
+    def significance(self) -> float:
+        """The highest signal to noise of its detections, 0 without any."""
+        return float(max(self.detections["snr"], default=0.0))
+
+
+@dataclass(frozen=True, eq=False)
+class TargetJob:
+    """Makes the products of a target from the file of all spectra.
+
+    `off_source` are the numbers of the directions that the detections are held against.
+    """
+
+    path: Path
+    settings: Settings
+    off_source: tuple[int, ...] = ()
+
+    def __call__(self, number: int) -> TargetProducts:
+        """Return the products of the target of a number."""
+        spectrum = read_spectrum(self.path, number)
+        light_curve = spectrum.light_curve()
+        variability = measure(spectrum, self.settings["variability"], light_curve=light_curve)
+        detections = cut_detections(
+            detect(spectrum, self.settings["detect"],
+                   [read_spectrum(self.path, off) for off in self.off_source],
+                   self.settings["polarization"]), self.settings["cut"])
+        health = imaginary_parts(spectrum)
+        curve = light_curve.to_table()
+        curve.meta["variability"] = {
+            row["polarization"]: {"eta": float(row["eta"]), "V": float(row["V"])}
+            for row in variability.indices}
+        return TargetProducts(
+            number, str(spectrum.meta["target"]), curve, variability.indices,
+            variability.tables(self.settings["variability"].variability), detections,
+            mean_table(spectrum, self.settings["polarization"]), health,
+            doubts(spectrum, detections, health, variability.indices)
+            + [f"--variability {name}: {note}" for name, note in variability.notes.items()])
+
+
+def by_significance(targets: Sequence[TargetProducts]) -> list[TargetProducts]:
+    """Return targets in the order of their most significant detections, the highest first."""
+    return sorted(targets, key=lambda one: (-one.significance, one.number))
+
+
+def doubts_of(targets: Sequence[TargetProducts]) -> list[str]:
+    """Return what to doubt in the products of targets; of many in those of the first of them."""
+    if len(targets) == 1:
+        return targets[0].doubts
+    doubted = [one for one in targets if one.doubts]
+    lines = [f"{one.name}: {line}" for one in doubted[:_DOUBTED] for line in one.doubts]
+    if len(doubted) > _DOUBTED:
+        lines.append(f"there are such doubts in the products of {len(doubted) - _DOUBTED} more "
+                     "targets")
+    return lines
+
+
+def joined(tables: Sequence[tuple[str, Table]]) -> Table:
+    """Return the tables of several targets as one, with the name of the target in front.
+
+    What the metadata say is that of the first target, and, where there are more, under `targets`
+    that of each.
+    """
+    named = []
+    for name, table in tables:
+        table = table.copy()
+        column = Column([name] * len(table), dtype="U128", description="name of the target")
+        table.add_column(column, name="target", index=0)
+        named.append(table)
+    table = vstack(named, metadata_conflicts="silent") if len(named) > 1 else named[0]
+    for name in table.colnames:
+        table[name].description = named[0][name].description
+    table.meta = dict(tables[0][1].meta)
+    if len(tables) > 1:
+        table.meta["targets"] = {name: dict(one.meta) for name, one in tables}
+    return table
