@@ -19,15 +19,14 @@ from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.flag import clip
 from visds.dynspec.flag_settings import FlagSettings
 from visds.dynspec.flagging.counts import FlagCounts, add_counts, count_flags
-from visds.dynspec.flagging.interference import describe_flagger, flag_interference
-from visds.dynspec.flagging.protect import without_bursts
+from visds.dynspec.flagging.interference import describe_flagger
 from visds.dynspec.spectra_file import read_spectrum, write_spectra
+from visds.flag_and_weigh import flag_and_weigh
 from visds.target_models import TargetModels
 from visds.visibility.amplitude import correct_smearing
 from visds.visibility.chunk import VisibilityChunk, join
 from visds.visibility.chunk_file import read_slabs, write_slabs
 from visds.visibility.flagged_chunk import FlaggedChunk, path_of_flags, with_flags
-from visds.visibility.measured_weights import measure_weights
 from visds.visibility.measurement_set import MeasurementSet
 from visds.visibility.plan import ChunkTask
 from visds.visibility.read import SLAB_BYTES, Buffers, ChunkReader
@@ -213,14 +212,10 @@ class ChunkJob:
                 length = length or len(slab.time)
                 yield slab
 
-        whole = flag_interference(join(noted(), len(task.time)), self.directions[:self.targets],
-                                  self.flags)
-        if task.source.weights == "measured":
-            # A burst changes from one integration to the next as noise does.
-            quiet = whole.replace(visibility=without_bursts(whole, self.directions[:self.targets]))
-            whole = whole.replace(weight=measure_weights(quiet).weight)
-        FlaggedChunk.of(whole, task.source.weights == "measured").write(
-            path_of_flags(self.data.path(task)))
+        is_weighed = task.source.weights == "measured"
+        whole = flag_and_weigh(join(noted(), len(task.time)), self.directions[:self.targets],
+                               self.flags, is_weighed)
+        FlaggedChunk.of(whole, is_weighed).write(path_of_flags(self.data.path(task)))
         for begin in range(0, len(task.time), length):
             yield whole.select_times(begin, begin + length)
 

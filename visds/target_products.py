@@ -12,7 +12,7 @@ from visds.dynspec.detection.detect import detect
 from visds.dynspec.doubts import doubts
 from visds.dynspec.imaginary_part import ImaginaryPart, imaginary_parts
 from visds.dynspec.polarimetry.summary import mean_table
-from visds.dynspec.spectra_file import read_spectrum
+from visds.dynspec.spectra_file import Spectra, read_spectrum
 from visds.dynspec.variability.measure import measure
 
 _DOUBTED = 5
@@ -61,7 +61,7 @@ class TargetJob:
         variability = measure(spectrum, self.settings["variability"], light_curve=light_curve)
         detections = cut_detections(
             detect(spectrum, self.settings["detect"],
-                   [read_spectrum(self.path, off) for off in self.off_source],
+                   Spectra(self.path, self.off_source),
                    self.settings["polarization"]), self.settings["cut"])
         health = imaginary_parts(spectrum)
         curve = light_curve.to_table()

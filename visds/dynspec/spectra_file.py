@@ -6,7 +6,8 @@ the first's: of one observation most sums of weights are.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from visds.core.arrays import damage_reported, mark_complete, open_product, read_attributes
@@ -55,6 +56,21 @@ def read_spectrum(path: str | os.PathLike, number: int = 0) -> DynamicSpectrum:
         if number == 0:
             return DynamicSpectrum.read_from(file)
         return DynamicSpectrum.read_from(file[_name(number)], base=file)
+
+
+@dataclass(frozen=True)
+class Spectra(Sequence):
+    """The spectra of some directions of a file, each read when it is asked for."""
+
+    path: str | os.PathLike
+    numbers: tuple[int, ...]
+
+    def __len__(self):
+        return len(self.numbers)
+
+    def __getitem__(self, place: int) -> DynamicSpectrum:
+        """Return the spectrum of one of the directions."""
+        return read_spectrum(self.path, self.numbers[place])
 
 
 def directions_of(path: str | os.PathLike) -> tuple[dict, ...]:

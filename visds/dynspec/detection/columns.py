@@ -144,7 +144,8 @@ def measured(search: Search, groups: Sequence[Sequence[Tile]],
     """Return the rows of the events that stay above the threshold on their final level.
 
     The level is that outside the hulls of all events. `groups` are the tiles of each event,
-    `controls` the planes of directions without a source, `bands` those of known interference.
+    `controls` the planes of directions without a source, made when they are asked for; `bands`
+    those of known interference.
     """
     hulls = [Tile(g[0].search, max(t.snr for t in g), min(t.start for t in g),
                   max(t.stop for t in g), min(t.low for t in g), max(t.high for t in g))
@@ -158,8 +159,27 @@ def measured(search: Search, groups: Sequence[Sequence[Tile]],
                   for part in plane.components] for p, plane in search.planes.items()}
     events = [event for hull, group in zip(hulls, groups, strict=True)
               if (event := _best(search, levels, hull, group)) is not None]
+    elsewhere = _off_source(search, events, inside, controls)
     return [_row(search, levels, event, [other.hull for other in events if other is not event],
-                 inside, controls, bands, polarization) for event in events]
+                 inside, (snr, len(controls)), bands, polarization)
+            for event, snr in zip(events, elsewhere, strict=True)]
+
+
+def _off_source(search: Search, events: Sequence[_Event], inside: np.ndarray,
+                controls: Sequence[Mapping[str, Plane]]) -> list[float]:
+    """Return the signal to noise of largest modulus that the box of each event has in controls.
+
+    They are taken one after the other. NaN where none has data there.
+    """
+    found: list[list[float]] = [[] for _ in events]
+    for control in controls if events else ():
+        for event, snr in zip(events, found, strict=True):
+            polarization, _ = search.signs[event.name]
+            if polarization in control:
+                snr.append(vetoes.off_source_snr(control[polarization], search.boxes, event.tile,
+                                                 inside))
+    return [max((one for one in snr if np.isfinite(one)), key=abs, default=np.nan)
+            for snr in found]
 
 
 def _best(search: Search, levels: Mapping[str, Sequence[measure.Level]], hull: Tile,
@@ -197,7 +217,7 @@ def _amplitudes(search: Search, levels: Mapping[str, Sequence[measure.Level]], p
 
 
 def _row(search: Search, levels: Mapping[str, Sequence[measure.Level]], event: _Event,
-         others: Sequence[Tile], inside: np.ndarray, controls: Sequence[Mapping[str, Plane]],
+         others: Sequence[Tile], inside: np.ndarray, elsewhere: tuple[float, int],
          bands: Sequence[RfiBand], settings: PolarizationSettings) -> dict:
     spectrum, hull, box = search.spectrum, event.hull, event.tile
     polarization, sign = search.signs[event.name]
@@ -248,7 +268,7 @@ def _row(search: Search, levels: Mapping[str, Sequence[measure.Level]], event: _
     row |= _power(spectrum, abs(peak_mean), peak_frequency)
     row |= _shape(spectrum, own, sign, event, level, others, search.boxes)
     row |= _polarization(spectrum, box, inside, settings, search.boxes.quiescent != "none")
-    return row | _vetoes(search, event, own, level, inside, controls, bands, box_low, box_high)
+    return row | _vetoes(search, event, own, level, inside, elsewhere, bands, box_low, box_high)
 
 
 def _power(spectrum: DynamicSpectrum, flux_density: float, frequency: float) -> dict:
@@ -295,20 +315,21 @@ def _polarization(spectrum: DynamicSpectrum, box: Tile, inside: np.ndarray,
 
 
 def _vetoes(search: Search, event: _Event, own: Plane, level: measure.Level, inside: np.ndarray,
-            controls: Sequence[Mapping[str, Plane]], bands: Sequence[RfiBand], low: float,
+            elsewhere: tuple[float, int], bands: Sequence[RfiBand], low: float,
             high: float) -> dict:
-    """Return what the vetoes look at, and the vetoes, of an event whose best box has this band."""
+    """Return what the vetoes look at, and the vetoes, of an event whose best box has this band.
+
+    `elsewhere` is the signal to noise off source, and of how many directions.
+    """
     box = event.tile
     polarization, _ = search.signs[event.name]
     flux_density, _ = measure.mean_flux_density(own, box, level)
     used = np.any([plane.weight > 0 for plane in search.planes.values()], axis=0)
-    elsewhere = vetoes.off_source_snr([control[polarization] for control in controls
-                                       if polarization in control], search.boxes, box, inside)
     excess, excess_snr = vetoes.incoherent_excess(search.spectrum, polarization, box, inside)
     border = vetoes.flagged_border(used, _scan(search.boxes, box), box)
     values = {
-        "off_source_snr": elsewhere,
-        "veto_off_source": vetoes.is_off_source(event.snr, elsewhere, len(controls)),
+        "off_source_snr": elsewhere[0],
+        "veto_off_source": vetoes.is_off_source(event.snr, *elsewhere),
         "incoherent_excess": excess, "incoherent_snr": excess_snr,
         "veto_incoherent": vetoes.is_incoherent(flux_density, excess, excess_snr),
         "antenna_share": np.nan, "antenna": -1, "veto_antenna": False,

@@ -15,7 +15,7 @@ tell whether they do, and both can only raise the threshold:
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -24,12 +24,38 @@ from visds.dynspec.detection.events import Tile
 from visds.dynspec.detection.false_alarm import FalseAlarms, gumbel
 from visds.dynspec.detection.matched_filter import MatchedFilter
 from visds.dynspec.detection.noise import Plane
+from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 
 FEWEST = 8
 CHANCE = 1e-3
 LIMIT = 2.33
 # Blocks of the sign-flipped data, each on its own level.
 BLOCKS, SHORTEST_BLOCK = 8, 8
+
+
+class ControlPlanes(Sequence):
+    """The planes of control spectra, each made when it is asked for: one is in memory at a time.
+
+    Raises
+    ------
+    ValueError
+        When asked for a control of other cells than `shape`, integrations and channels.
+    """
+
+    def __init__(self, spectra: Sequence[DynamicSpectrum], shape: tuple[int, ...],
+                 make: Callable[[DynamicSpectrum], dict[str, Plane]]):
+        self._spectra, self._shape, self._make = spectra, shape, make
+
+    def __len__(self):
+        return len(self._spectra)
+
+    def __getitem__(self, place: int) -> dict[str, Plane]:
+        """Return the planes of a control by polarization."""
+        spectrum = self._spectra[place]
+        if spectrum.flags.shape[:2] != self._shape:
+            raise ValueError(f"a control has {spectrum.flags.shape[:2]} integrations and channels, "
+                             f"the spectrum {self._shape}")
+        return self._make(spectrum)
 
 
 def peaks(planes: Mapping[str, Plane], boxes: Boxes, tiles: Sequence[Tile] = ()

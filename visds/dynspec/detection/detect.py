@@ -25,6 +25,7 @@ from visds.core.quantities import Bin
 from visds.dynspec.detection.boxes import Boxes, scan_slices
 from visds.dynspec.detection.columns import Search, empty_table, measured
 from visds.dynspec.detection.controls import (
+    ControlPlanes,
     imaginary_peaks,
     outside,
     peaks,
@@ -81,10 +82,6 @@ def detect(spectrum: DynamicSpectrum, settings: DetectSettings,
     ValueError
         If a control has other cells than the spectrum.
     """
-    for control in controls:
-        if control.flags.shape[:2] != spectrum.flags.shape[:2]:
-            raise ValueError(f"a control has {control.flags.shape[:2]} integrations and channels, "
-                             f"the spectrum {spectrum.flags.shape[:2]}")
     boxes = _boxes(spectrum, settings)
     with_errors = functools.partial(planes, boxes=boxes, gain_error=settings.gain_error,
                                     with_structure=settings.structure_error)
@@ -102,7 +99,8 @@ def detect(spectrum: DynamicSpectrum, settings: DetectSettings,
         return table
     alarms = {p: one for names, one in zip(families, found, strict=True) for p in names}
     tiles = find_tiles(searched, signs, boxes, _thresholds(alarms, settings))
-    others = [with_errors(control, tuple(searched)) for control in controls]
+    others = ControlPlanes(controls, spectrum.flags.shape[:2], functools.partial(
+        with_errors, polarizations=tuple(searched)))
     measured_controls = _measured_controls(searched, others, boxes, tiles)
     alarms, thresholds, calibration = _calibrated(families, alarms, measured_controls, settings)
     tiles = [tile for tile in tiles if tile.snr >= thresholds[signs[tile.search][0]]]

@@ -37,21 +37,16 @@ INCOHERENT_SNR = 5.0
 BORDER = 0.25
 
 
-def off_source_snr(controls: Sequence[Plane], boxes: Boxes, box: Tile, events: np.ndarray
-                   ) -> float:
-    """Return the signal to noise of largest modulus of a box in planes of other directions.
+def off_source_snr(plane: Plane, boxes: Boxes, box: Tile, events: np.ndarray) -> float:
+    """Return the signal to noise of a box in a plane of another direction.
 
-    `events` (T,F; bool) are the cells that their levels leave out. Linear polarization has that of
-    both components. NaN without a plane that has data there.
+    `events` (T,F; bool) are the cells that its level leaves out. Linear polarization has that of
+    both components. NaN without data there.
     """
-    found = []
-    for plane in controls:
-        parts = [mean_flux_density(part, box, quiescent_level(part, boxes, events, events))
-                 for part in plane.components]
-        snr = np.array([mean / error for mean, error in parts])
-        found.append(snr[0] if len(snr) == 1 else np.hypot(*snr))
-    found = [one for one in found if np.isfinite(one)]
-    return float(max(found, key=abs)) if found else np.nan
+    parts = [mean_flux_density(part, box, quiescent_level(part, boxes, events, events))
+             for part in plane.components]
+    snr = [mean / error for mean, error in parts]
+    return float(snr[0] if len(snr) == 1 else np.hypot(*snr))
 
 
 def is_off_source(snr: float, elsewhere: float, directions: int) -> bool:

@@ -1,0 +1,132 @@
+"""Picture of how many injected flares are found, and of how well their fluences are measured."""
+
+import os
+
+import numpy as np
+from astropy.table import Table
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from visds.core.flux_text import flux_unit
+from visds.dynspec.plots.figure import (
+    LEGEND,
+    LINE,
+    fit_margins,
+    picture_style,
+    save_figure,
+    stacked_panels,
+)
+
+_POINTS, _WIDTH, _HEIGHTS, _RESOLUTION = 8, 5.2, (2.0, 1.1), 200
+_COLOURS = "#0b5fa5", "#c8501e", "#2f8f4e", "#7a4fa3", "#8a6d1d", "#5b5b5b"
+_MARKERS = "osD^vP"
+_FAINT = "#b0b0b0"
+_NAMED = 0.5, 0.9
+
+
+def completeness_picture(completeness: Table, path: str | os.PathLike) -> None:
+    """Write `completeness_figure` as a PNG.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    with picture_style(_POINTS):
+        save_figure(completeness_figure(completeness), path, _RESOLUTION)
+
+
+def completeness_figure(completeness: Table) -> Figure:
+    """Return a picture of a table of completeness: what is found in any polarization.
+
+    For the target and for the field two panels each. In the upper the share of flares that are
+    found against their fluence, with its 68 % interval, a colour for each duration and
+    polarization. In the lower the mean ratio of measured to true fluence with its standard error:
+    filled, of the events found; open, fitted to all flares, found or not. Fluences of zero are
+    drawn at the left edge.
+    """
+    with picture_style(_POINTS):
+        line = _POINTS * LINE
+        rows = completeness[completeness["searched"] == "any"]
+        kinds = list(dict.fromkeys((float(row["duration"]), str(row["polarized"]))
+                                   for row in rows))
+        places = list(dict.fromkeys(rows["place"]))
+        figure, panels = stacked_panels(
+            _WIDTH, _HEIGHTS * len(places), label_size=_POINTS, bottom_lines=2.9,
+            top_lines=1.5 + 1.3 * -(-len(kinds) // 3), space=line,
+            has_bars=[False] * 2 * len(places))
+        name, unit, least = _fluence_axis(np.asarray(rows["fluence"], float))
+        handles = {}
+        for place, share, ratio in zip(places, panels[::2], panels[1::2], strict=True):
+            here = rows[rows["place"] == place]
+            for number, (duration, polarized) in enumerate(kinds):
+                one = here[(here["duration"] == duration) & (here["polarized"] == polarized)]
+                style = {"color": _COLOURS[number % len(_COLOURS)], "markersize": 3.2,
+                         "marker": _MARKERS[number % len(_MARKERS)], "linewidth": 0.8,
+                         "elinewidth": 0.6, "markeredgewidth": 0.6}
+                at = np.maximum(np.asarray(one["fluence"], float) / unit, least)
+                handles[number] = _draw_share(share.axes, at, one, style)
+                handles[number].set_label(f"{duration:g} s, {_polarization_text(polarized)}")
+                _draw_ratios(ratio.axes, at, one, style)
+            share.axes.set_ylabel("Found at the target" if place == "target"
+                                  else "Found in the field")
+            share.axes.set_ylim(-0.03, 1.03)
+            for level in _NAMED:
+                share.axes.axhline(level, color=_FAINT, linewidth=0.5, zorder=0)
+            ratio.axes.axhline(1, color=_FAINT, linewidth=0.5, zorder=0)
+            ratio.axes.set_ylabel("Fluence,\nmeasured / true")
+            ratio.axes.set_ylim(*_limits(here))
+        for panel in panels:
+            panel.axes.set_xscale("log")
+            panel.axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            panel.axes.xaxis.set_minor_formatter(NullFormatter())
+            panel.axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            panel.axes.tick_params(labelbottom=panel is panels[-1])
+        panels[-1].axes.set_xlabel(f"Fluence of the flare, Stokes I ({name} s)")
+        top = fit_margins(panels, _POINTS)[0].axes.get_position()
+        figure.legend(handles=list(handles.values()), loc="lower left", ncols=3,
+                      bbox_to_anchor=(top.x0, top.y1 + 0.01), **LEGEND)
+        figure.text(top.x0, 1 - 0.3 * line / figure.get_size_inches()[1],
+                    f"{completeness.meta.get('target', '')}: search at S/N of "
+                    f"{completeness.meta.get('threshold', np.nan):.2f}", ha="left", va="top")
+    return figure
+
+
+def _fluence_axis(fluence: np.ndarray) -> tuple[str, float, float]:
+    """Return the unit of the axis, its size in Jy, and where on it a fluence of 0 is drawn."""
+    positive = fluence[fluence > 0]
+    if not len(positive):
+        return "Jy", 1.0, 0.1
+    name, unit = flux_unit(float(positive.min()))
+    return name, unit, float(positive.min()) / 1.5 / unit
+
+
+def _polarization_text(polarized: str) -> str:
+    return f"V/I {polarized}" if polarized[0] in "+-" else f"|V/I| {polarized}"
+
+
+def _draw_share(axes: Axes, fluence: np.ndarray, rows: Table, style: dict):
+    share = np.asarray(rows["completeness"], float)
+    return axes.errorbar(
+        fluence, share, [np.maximum(share - rows["completeness_low"], 0),
+                         np.maximum(rows["completeness_high"] - share, 0)], **style)
+
+
+def _draw_ratios(axes: Axes, fluence: np.ndarray, rows: Table, style: dict) -> None:
+    for name, fill, shift in (("forced_ratio", "white", 0.985),
+                              ("fluence_ratio", style["color"], 1.015)):
+        values = np.asarray(rows[name], float)
+        errors = np.asarray(rows[f"{name}_error"], float)
+        told = np.isfinite(values)
+        axes.errorbar(shift * fluence[told], values[told], errors[told],
+                      **style | {"linestyle": "none", "markerfacecolor": fill})
+
+
+def _limits(rows: Table) -> tuple[float, float]:
+    """Return the ends of the axis of ratios: those of the values, and not all of wide errors."""
+    values = np.concatenate([np.asarray(rows[name], float)
+                             for name in ("fluence_ratio", "forced_ratio")])
+    values = values[np.isfinite(values)]
+    low, high = (float(values.min()), float(values.max())) if len(values) else (0.5, 1.5)
+    return min(0.6, max(low - 0.1, -1.0)), max(1.4, min(high + 0.1, 3.0))

@@ -1,0 +1,1 @@
+"""Flares put into the data of a run, and what the search makes of them."""
