@@ -48,8 +48,7 @@ def away(star, arcsec):
 def beside(observation, star, tmp_path_factory):
     """Return the products of a run whose target is 1.5 arcsec (a third of a beam) off the star."""
     folder = tmp_path_factory.mktemp("run images") / "out"
-    run(observation, folder, "--target", away(star, 1.5), "--snapshots", "6",
-        "--detection-templates", "box")
+    run(observation, folder, "--target", away(star, 1.5), "--snapshots", "6")
     return folder
 
 

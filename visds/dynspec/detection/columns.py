@@ -228,14 +228,14 @@ def _row(search: Search, levels: Mapping[str, Sequence[measure.Level]], event: _
         level = measure.quiescent_level(own, search.boxes, inside, inside)
     least = max(event.snr / 2, search.thresholds[polarization])
     peak = measure.brightest(own, sign, hull, level, least) or box
-    peak_mean, peak_error = measure.mean_flux_density(own, peak, level)
+    peak_mean, peak_error = measure.flux_density(own, peak, level)
     peak_start, peak_stop = _times(spectrum, peak)
     peak_low, peak_high = _band(spectrum, peak)
     peak_time, peak_frequency = (peak_start + peak_stop) / 2, (peak_low + peak_high) / 2
     start, stop = _times(spectrum, hull)
     box_start, box_stop = _times(spectrum, box)
     box_low, box_high = _band(spectrum, box)
-    means = {p: measure.mean_flux_density(search.planes[p], box, levels[p][0])
+    means = {p: measure.flux_density(search.planes[p], box, levels[p][0])
              if p in search.planes else (np.nan, np.nan) for p in ("I", "V")}
     fraction, fraction_error = _fraction_v(spectrum, search.planes, means, box)
     total, total_error = measure.fluence(own, hull, level, spectrum.integration)
@@ -323,7 +323,7 @@ def _vetoes(search: Search, event: _Event, own: Plane, level: measure.Level, ins
     """
     box = event.tile
     polarization, _ = search.signs[event.name]
-    flux_density, _ = measure.mean_flux_density(own, box, level)
+    flux_density, _ = measure.flux_density(own, box, level)
     used = np.any([plane.weight > 0 for plane in search.planes.values()], axis=0)
     excess, excess_snr = vetoes.incoherent_excess(search.spectrum, polarization, box, inside)
     border = vetoes.flagged_border(used, _scan(search.boxes, box), box)

@@ -58,6 +58,34 @@ def mean_flux_density(plane: Plane, tile: Tile, level: Level) -> tuple[float, fl
     return float((difference[usable] * share).sum() / total), float(error)
 
 
+def flux_density(plane: Plane, tile: Tile, level: Level) -> tuple[float, float]:
+    """Return the mean flux density of a box above the level without bias, and its error, in Jy.
+
+    As `mean_flux_density`, but the cells of a channel count by its usual error: where baselines
+    see different amplitudes, by errors of gains or a source beside the target, the scatter grows
+    with the flux density, and weights by the error of each cell would favour the faint ones. The
+    error is that of this mean.
+    """
+    a, w = plane.even[tile.cells], plane.weight[tile.cells]
+    inside = a.sum(0)
+    inverse_level = _inverse(level.weight[tile.start, tile.low:tile.high])
+    usable = (inside > 0) & np.isfinite(inverse_level)
+    if not usable.any():
+        return np.nan, np.nan
+    a, w, inside = a[:, usable], w[:, usable], inside[usable]
+    channels = np.arange(tile.low, tile.high)[usable]
+    times = slice(tile.start, tile.stop)
+    above = plane.values[times, channels] - level.value[times, channels]
+    difference = (a * above).sum(0) / inside
+    variance = np.divide(a**2, w, out=np.zeros(a.shape), where=w > 0).sum(0) / inside**2
+    shared = (a * plane.coherent[times, channels]).sum(0) / inside
+    share = 1 / (1 / inside + inverse_level[usable])
+    share /= share.sum()
+    error = np.sqrt(np.sum(share**2 * (variance + inverse_level[usable]))
+                    + np.sum(share * shared) ** 2)
+    return float(share @ difference), float(error * _scatter(plane, *_size(tile)))
+
+
 def amplitude(plane: Plane, tile: Tile, level: Level, boxes: Boxes) -> tuple[float, float]:
     """Return the height of the template of a tile above the level, and its error, in Jy.
 

@@ -32,8 +32,10 @@ class Plane:
 
     `values` and `imaginary` (T,F) in Jy are zero where `weight` (T,F; Jy-2) is zero, which says
     not to use the cell. `coherent` (T,F; Jy) and `scatter` are those of `MatchedFilter`.
-    `inflation` (F) is the factor by which the errors were enlarged. Of linear polarization the
-    values and imaginary parts are those of Q and U (2,T,F), which share all else.
+    `inflation` (F) is the factor by which the errors were enlarged. `even` (T,F; Jy-2) are weights
+    by the usual error of a channel: those of `weight` are smaller in bright cells where baselines
+    see different amplitudes, and a mean with them is too small. Of linear polarization the values
+    and imaginary parts are those of Q and U (2,T,F), which share all else.
     """
 
     values: np.ndarray
@@ -42,6 +44,7 @@ class Plane:
     coherent: np.ndarray
     scatter: np.ndarray
     inflation: np.ndarray
+    even: np.ndarray
 
     @property
     def components(self) -> tuple["Plane", ...]:
@@ -88,12 +91,12 @@ def planes(spectrum: DynamicSpectrum, polarizations: Sequence[str], boxes: Boxes
 def _together(q: Plane, u: Plane) -> Plane:
     """Return the plane of linear polarization, whose variance is the mean of that of Q and U."""
     both = (q.weight > 0) & (u.weight > 0)
-    weight = np.divide(2 * q.weight * u.weight, q.weight + u.weight, out=np.zeros(both.shape),
-                       where=both)
+    weight, even = (np.divide(2 * a * b, a + b, out=np.zeros(both.shape), where=both)
+                    for a, b in ((q.weight, u.weight), (q.even, u.even)))
     return Plane(np.where(both, [q.values, u.values], 0),
                  np.where(both, [q.imaginary, u.imaginary], 0), weight,
                  np.hypot(q.coherent, u.coherent) / np.sqrt(2), np.maximum(q.scatter, u.scatter),
-                 np.maximum(q.inflation, u.inflation))
+                 np.maximum(q.inflation, u.inflation), even)
 
 
 def _plane(spectrum: DynamicSpectrum, index: int, steady: int, boxes: Boxes, gain_error: float,
@@ -121,7 +124,10 @@ def _plane(spectrum: DynamicSpectrum, index: int, steady: int, boxes: Boxes, gai
             empirical = np.where(good, spectrum.sigma_empirical[..., index], np.nan)
             coherent = np.hypot(coherent, structure_error(
                 empirical, imaginary, count, spectrum.scan, spectrum.time))
-    return Plane(values, imaginary, weight, coherent, scatter, inflation)
+    variance = np.where(good, formal, 1.0) ** 2
+    usual = _median(np.where(good, weight * variance, np.nan))
+    even = np.where(good, usual / variance, 0)
+    return Plane(values, imaginary, weight, coherent, scatter, inflation, even)
 
 
 def steady_errors(errors: np.ndarray, formal: np.ndarray, count: np.ndarray,
