@@ -8,9 +8,10 @@ from rooms import plan
 from visds.core.astrometry import moved
 from visds.core.catalogue import Catalogue
 from visds.core.errors import CatalogueError, SettingsError, VisdsError
+from visds.core.files import name_of_file
 from visds.core.settings import Parser
 from visds.core.sky import Direction, separation
-from visds.target import file_name, find_target, find_targets
+from visds.target import find_target, find_targets
 from visds.target_settings import TargetSettings
 
 
@@ -253,9 +254,9 @@ def test_targets_of_one_name_are_told_apart_and_one_that_is_there_twice_is_taken
 
 
 def test_names_of_files_hold_nothing_that_a_shell_or_a_file_system_minds():
-    assert file_name("../AU Mic; rm -rf $HOME") == "AU_Mic_rm_-rf_HOME"
-    assert file_name("日本") == "target"
-    assert len(file_name("x" * 500)) == 100
+    assert name_of_file("../AU Mic; rm -rf $HOME") == "AU_Mic_rm_-rf_HOME"
+    assert name_of_file("日本") == "target"
+    assert len(name_of_file("x" * 500)) == 100
 
 
 @pytest.mark.parametrize(("options", "message"), [

@@ -12,6 +12,7 @@ from visds.core.astrometry import moved, separation_arcsec, unit_vectors
 from visds.core.catalogue import Catalogue, same_name
 from visds.core.ephemeris import BUILTIN_ERROR_ARCSEC, track
 from visds.core.errors import SettingsError
+from visds.core.files import LONGEST_NAME, name_of_file
 from visds.core.log import logger
 from visds.core.plural import counted
 from visds.core.sky import (
@@ -30,7 +31,6 @@ _SAME_PLACE_ARCSEC = 0.1
 _ASTRONOMICAL_UNIT = 149597870700.0
 # A star of the list may have moved by so much since the epoch of its position.
 _MARGIN_DEG = 1.0
-_LONGEST_NAME = 100
 # A parallax of less than so many sigma gives no distance (Bailer-Jones 2015, PASP 127, 994).
 _LEAST_PARALLAX = 5.0
 # A name by the rule of the IAU: it reads as a position, whose last digits are cut off.
@@ -69,20 +69,15 @@ class Target:
     @property
     def file_name(self) -> str:
         """The name as a part of names of files; those of the targets of a run differ."""
-        return file_name(self.name)
-
-
-def file_name(name: str) -> str:
-    """Return a name in letters, digits and ``+-._`` alone, as AU_Mic, which begins with none."""
-    return re.sub(r"[^A-Za-z0-9+.-]+", "_", name).strip("_.-+")[:_LONGEST_NAME] or "target"
+        return name_of_file(self.name)
 
 
 def distinct_name(name: str, taken: Collection[str]) -> str:
     """Return a name, or name_2, name_3 ..., whose file name in small letters is none of `taken`."""
     number, distinct = 1, name
-    while file_name(distinct).casefold() in taken:
+    while name_of_file(distinct).casefold() in taken:
         number += 1
-        distinct = f"{name[:_LONGEST_NAME - 8]}_{number}"
+        distinct = f"{name[:LONGEST_NAME - 8]}_{number}"
     return distinct
 
 
@@ -279,7 +274,7 @@ def _stars(plan: Plan, catalogue: Catalogue, label: str) -> list[Target]:
     """
     now = catalogue.at_epoch(plan.epoch, _observer(plan))
     return [Target(Direction(float(now.ra[row]), float(now.dec[row])),
-                   " ".join(str(catalogue.name[row]).split())[:_LONGEST_NAME],
+                   " ".join(str(catalogue.name[row]).split())[:LONGEST_NAME],
                    f"{catalogue.name[row]} of {label}", _motion(catalogue, now, row),
                    distance_pc=_distance(catalogue, row),
                    radius_rsun=_positive(catalogue.radius[row]))
@@ -342,7 +337,7 @@ def _told_apart(targets: Sequence[Target]) -> tuple[Target, ...]:
     named: dict[str, list[Target]] = {}
     twice, renamed = [], []
     for target in targets:
-        alike = named.setdefault(file_name(target.name).casefold(), [])
+        alike = named.setdefault(name_of_file(target.name).casefold(), [])
         if any(same_name(target.name, other.name)
                and _same_place(target.direction, other.direction) for other in alike):
             twice.append(target.name)
@@ -351,7 +346,7 @@ def _told_apart(targets: Sequence[Target]) -> tuple[Target, ...]:
         name = distinct_name(target.name, kept)
         if name != target.name:
             renamed.append((target.name, name))
-        kept[file_name(name).casefold()] = replace(target, name=name)
+        kept[name_of_file(name).casefold()] = replace(target, name=name)
     first, *others = kept.values()
     warnings = list(first.warnings)
     if twice:

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from visds.core.errors import OutputError
 
+LONGEST_NAME = 100
+"""Characters of a name that is made of any text."""
+
 
 @contextlib.contextmanager
 def whole_file(path: str | os.PathLike) -> Iterator[Path]:
@@ -126,8 +129,11 @@ def only_writer(path: str | os.PathLike) -> Iterator[None]:
 
 
 def name_of_file(text: str) -> str:
-    """Return a name for files and folders made of any text: letters, digits and . + - _ of it."""
-    return re.sub(r"[^A-Za-z0-9.+-]+", "_", text).strip("._") or "_"
+    """Return a name in letters, digits and ``+-._`` alone, as AU_Mic, which begins with none.
+
+    It has at most 100 of them; "target" where none is left.
+    """
+    return re.sub(r"[^A-Za-z0-9+.-]+", "_", text).strip("_.-+")[:LONGEST_NAME] or "target"
 
 
 def sync(path: Path) -> None:
