@@ -79,8 +79,13 @@ def main():
     say("predict", *(["--africanus", options.africanus / "bin" / "python"]
                      if options.africanus else []),
         *(["--dp3", options.dp3] if options.dp3 else []), fenced=True, cores=ONE_CORE)
-
-
+    print("Many directions, on one core:\n")
+    say("directions", options.data, *([f"--dp3={options.dp3}"] if options.dp3 else []),
+        cores=ONE_CORE)
+    print("Search, weights, flaggers and reruns, on one core:\n")
+    for script in ("search", "weights", "burst_survival"):
+        say(script, fenced=True, cores=ONE_CORE)
+    say("rerun", options.data, "--work", work)
     print("Prediction of images, on one core:\n")
     say("predict_images", cores=ONE_CORE)
     print("Images of snapshots, on one core:\n")
