@@ -21,5 +21,6 @@ def flag_and_weigh(chunk: VisibilityChunk, protected: Sequence[Direction | Track
     if not measured:
         return chunk
     # A burst changes from one integration to the next as noise does.
-    quiet = chunk.replace(visibility=without_bursts(chunk, protected))
+    quiet = chunk.replace(visibility=without_bursts(
+        chunk, protected, significant_only=True))
     return chunk.replace(weight=measure_weights(quiet).weight)

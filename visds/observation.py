@@ -35,6 +35,8 @@ from visds.visibility.plan import Plan, plan_chunks
 from visds.visibility.primary_beam.settings import PrimaryBeamSettings
 
 _FIELD_OF_UNKNOWN_DISH = 10.0
+_FEW_INTEGRATIONS = 8
+"""Of a chunk, below which flags and weights measured on it are doubtful."""
 _NAMED = 5
 """Targets that are named one by one."""
 
@@ -215,7 +217,8 @@ def prepare(measurement_set: str, settings: Settings) -> Observation:
                             f"{', '.join(plan.tasks[0].source.correlations)}")
     check_pictures(settings["plot"], plan.stokes, plan.parallel_hands)
     check_cuts(settings["cut"], plan.stokes)
-    warnings = [*plan.warnings, *(line for target in targets for line in target.warnings)]
+    warnings = [*plan.warnings, *(line for target in targets for line in target.warnings),
+                *_short_chunks(plan, settings["flag"].flagger)]
     seen = prepare_beam(plan, settings["beam"], targets)
     warnings += _far_out(plan, targets, width, settings["beam"], seen)
     warnings += seen.warnings if seen else ()
@@ -237,6 +240,16 @@ def prepare(measurement_set: str, settings: Settings) -> Observation:
                *filter(None, (settings["target"].targets, settings["target"].ephemeris))),
         fingerprint=fingerprint(measurement_set, _parts_elsewhere(plan.description)),
         correlations=_used_correlations(plan, settings), warnings=tuple(warnings))
+
+
+def _short_chunks(plan: Plan, flagger: str) -> list[str]:
+    """Return a warning where chunks are too short for what looks at them as a whole."""
+    short = sum(len(task.time) < _FEW_INTEGRATIONS for task in plan.tasks)
+    if not short or (flagger == "none" and plan.weights != "measured"):
+        return []
+    return [f"{short} of {counted(len(plan.tasks), 'chunk')} hold fewer than {_FEW_INTEGRATIONS} "
+            "integrations: interference is hardly found in them, and weights measured on so few "
+            "are uncertain (a larger --chunk-size holds more, where the scan has more)"]
 
 
 def _far_out(plan: Plan, targets: Sequence[Target], width: float, beam: PrimaryBeamSettings,

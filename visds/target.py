@@ -13,7 +13,6 @@ from visds.core.catalogue import Catalogue, same_name
 from visds.core.ephemeris import BUILTIN_ERROR_ARCSEC, track
 from visds.core.errors import SettingsError
 from visds.core.files import LONGEST_NAME, name_of_file
-from visds.core.log import logger
 from visds.core.plural import counted
 from visds.core.sky import (
     LIGHT_SPEED,
@@ -240,8 +239,7 @@ def _sources(plan: Plan, text: str, catalogues: Mapping[str, Catalogue]) -> list
 def _listed(plan: Plan, settings: TargetSettings, path: str, within: float) -> list[Target]:
     """Return the stars of a list that are within an angle (deg) of the phase centre."""
     catalogue = Catalogue.read(path, settings.target_columns)
-    for note in catalogue.notes:
-        logger.info("%s: %s", path, note)
+    notes = [f"{path}: {note}" for note in catalogue.notes]
     centre = Direction(*plan.phase_centre, plan.frame).to("ICRS")
 
     def away(stars: Catalogue) -> np.ndarray:
@@ -259,9 +257,11 @@ def _listed(plan: Plan, settings: TargetSettings, path: str, within: float) -> l
     inside = [star for star in stars if separation(star.direction, centre) <= within]
     if not inside:
         raise SettingsError(message)
-    logger.info("%s: %s within %s of the phase centre, %d left out", path,
-                counted(len(inside), "target"), angle_text(within), number - len(inside))
-    return inside
+    if len(inside) < number:
+        notes.append(f"{number - len(inside)} of {counted(number, 'position')} in {path} are "
+                     f"farther than {angle_text(within)} from the phase centre and left out "
+                     "(--within)")
+    return [replace(inside[0], warnings=(*notes, *inside[0].warnings)), *inside[1:]]
 
 
 def _stars(plan: Plan, catalogue: Catalogue, label: str) -> list[Target]:

@@ -102,15 +102,17 @@ def _body(argv: Sequence[str] | None) -> int:
     product = product / "dynspec.h5" if product.is_dir() else product
     directions = directions_of(product)
     first = 0 if chosen.target is None else number_of(product, chosen.target)
-    name = name_of_file(str(directions[first].get("target", ""))) \
-        + (".lightcurve" if is_curve else ".dynspec") + _SUFFIXES[chosen.to]
+    holds_all = chosen.to == "fits" and not is_curve and chosen.target is None
+    of = "all_directions" if holds_all and len(directions) > 1 else name_of_file(
+        str(directions[first].get("target", "")))
+    name = of + (".lightcurve" if is_curve else ".dynspec") + _SUFFIXES[chosen.to]
     path = Path(arguments.file) if arguments.file else product.parent / "exports" / name
     _refuse_product(path, product)
     spectrum = _selected(product, first, chosen)
     if not arguments.file:
         make_folder(path.parent)
     if chosen.to == "fits" and not is_curve:
-        numbers = [first] if chosen.target is not None else range(len(directions))
+        numbers = range(len(directions)) if holds_all else [first]
         write_fits((spectrum if number == first else _selected(product, number, chosen)
                     for number in numbers), path)
     else:

@@ -12,8 +12,8 @@ from visds.core.recipe import run_recipe
 from visds.core.settings import Parser
 
 _DESCRIPTION = """\
-Make the dynamic spectrum of one star from a calibrated measurement set: subtract a sky model,
-average over baselines, stitch all scans, search for bursts, match them with catalogues. The
+Make the dynamic spectra of stars from a calibrated measurement set: subtract a sky model, average
+over baselines, stitch all scans, search for bursts, match them with catalogues. The
 measurement set is only read. Products and report.html go to the folder OUT; running the same
 command again goes on where an earlier run stopped."""
 

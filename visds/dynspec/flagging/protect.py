@@ -30,8 +30,8 @@ _CELLS = 16, 32
 _MEDIAN = 2 * np.log(2)
 
 
-def without_bursts(chunk: VisibilityChunk,
-                   directions: Sequence[Direction | Track]) -> np.ndarray:
+def without_bursts(chunk: VisibilityChunk, directions: Sequence[Direction | Track],
+                   significant_only: bool = False) -> np.ndarray:
     """Return the visibilities (T,B,F,P; Jy) less what comes from some directions.
 
     Taken out is, for each integration, channel and correlation of a pair, the mean over baselines
@@ -43,14 +43,17 @@ def without_bursts(chunk: VisibilityChunk,
 
     One direction after the other is taken out; where there are several, twice, so that what one
     is in the sidelobes of the other is put back. Where they are more than a third of the baselines
-    only means beyond three sigma are taken out. The chunk is not modified.
+    only means beyond three sigma are taken out, and so they are with `significant_only`, for what
+    measures the noise: each mean takes one of a cell's B degrees of freedom. The chunk is not
+    modified.
     """
     residual = np.array(chunk.visibility, order="C")
     places = np.array([[chunk.correlations.index(label) for label in pair.correlations]
                        for pair in pairs_of(chunk.correlations)]).reshape(-1, 2)
     if not len(places) or not residual.size:
         return residual
-    everywhere = len(directions) <= _MOST_OF_BASELINES * residual.shape[1]
+    everywhere = not significant_only and (
+        len(directions) <= _MOST_OF_BASELINES * residual.shape[1])
     scale = _weight_scale(chunk, places)
     for times in _slabs(residual):
         slab = chunk.select_times(times.start, times.stop)

@@ -41,8 +41,8 @@ class TogetherSettings:
 
     align: str = setting(
         "time", "the common axis: time, or time since the first integration of each spectrum, or "
-        "phase on --period, from --epoch on (default of that: the first integration of the first "
-        "spectrum), at the barycentre", choices=("time", "start", "phase"))
+        "phase on --period, from --epoch on (default of that: the earliest integration of all), at "
+        "the barycentre", choices=("time", "start", "phase"))
     light_curves: str = setting(
         "stacked", "light curves of several spectra in panels of their own, or in one with a "
         "legend", choices=("stacked", "overlaid"))
@@ -269,7 +269,7 @@ def _aligned(parts: Sequence[Part], settings: PlotSettings, together: TogetherSe
         if period is None:
             raise SettingsError("--align phase needs a --period to fold on")
         first = [float(_barycentric(part.spectrum).min()) for part in parts]
-        epoch = first[0] if epoch is None else epoch
+        epoch = min(first) if epoch is None else epoch
         days = period / DAY
         moved = [_moved(part, is_barycentric=True, back=np.floor((start - epoch) / days) * days)
                  for part, start in zip(parts, first, strict=True)]
