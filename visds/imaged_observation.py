@@ -39,7 +39,11 @@ from visds.target_settings import TargetSettings
 from visds.visibility.description import Description
 from visds.visibility.fingerprint import fingerprint
 from visds.visibility.plan import plan_chunks
-from visds.visibility.selection import ReadSettings, choose_stokes
+from visds.visibility.selection import (
+    ReadSettings,
+    choose_stokes,
+    refuse_measured_weights,
+)
 
 _OF_CHUNK_FILES = ("scan", "spw", "stokes", "uv_min", "uv_max", "chunk_size")
 _UNKNOWN_FIELD = 1024  # pixels
@@ -162,6 +166,7 @@ def prepare_images(source: str, settings: Settings) -> ImagedObservation:
 
 def _of_measurement_set(source: str, settings: Settings) -> ImagedObservation:
     read = settings["read"]
+    refuse_measured_weights(read)
     plan = plan_chunks(source, read)
     catalogues = _catalogues(settings, plan.epoch)
     target = find_target(plan, settings["image"].target, TargetSettings(), catalogues)

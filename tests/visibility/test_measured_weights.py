@@ -1,6 +1,7 @@
 """Weights measured on the visibilities are those of their noise, whatever else is in them."""
 
 import dataclasses
+import importlib
 
 import numpy as np
 import pytest
@@ -215,3 +216,11 @@ def test_the_chunk_that_is_given_stays_as_it_is():
         np.testing.assert_array_equal(getattr(chunk, name), values)
     assert measured.visibility is chunk.visibility
     assert measured.weight.strides[0] == 0
+
+
+@pytest.mark.parametrize("program", ["image", "model"])
+def test_programs_that_measure_no_weights_refuse_to(program, observed, tmp_path, capsys):
+    main = importlib.import_module(f"visds.commands.{program}").main
+    assert main([str(observed("vla_NGC5921_cal")), "-o", str(tmp_path / "out"), "--weights",
+                 "measured"]) == 2
+    assert "--weights measured: visds-run measures them" in capsys.readouterr().err

@@ -45,7 +45,7 @@ from visds.imaging.stokes_visibility import gather
 from visds.imaging.weighting import Weighting
 from visds.visibility.fingerprint import fingerprint
 from visds.visibility.plan import Plan, plan_chunks
-from visds.visibility.selection import ReadSettings
+from visds.visibility.selection import ReadSettings, refuse_measured_weights
 
 STAGES = {"read": ReadSettings, "model": ModelSettings, "clean": CleanSettings}
 NAME = "field"
@@ -73,6 +73,7 @@ def make_field_model(measurement_set: str, out: str, settings: Settings) -> Path
     VisdsError
         For input that cannot be used, an output that cannot be written, or if tclean fails.
     """
+    refuse_measured_weights(settings["read"])
     plan = plan_chunks(measurement_set, settings["read"])
     own = settings["model"]
     folder = make_folder(out, outside=measurement_set)

@@ -297,3 +297,10 @@ def longest_baseline(description: Description) -> float:
     centred = description.placed_antennas - description.position
     # An upper limit that needs no pairs: good enough for a beam size before uvw is read.
     return float(2 * np.sqrt((centred**2).sum(axis=1)).max())
+
+
+def refuse_measured_weights(settings: ReadSettings) -> None:
+    """Raise SettingsError where weights are to be measured by a program that measures none."""
+    if settings.weights == "measured":
+        raise SettingsError("--weights measured: visds-run measures them; give visds-image the "
+                            "folder of such a run, or other weights")
