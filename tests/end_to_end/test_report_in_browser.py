@@ -1,6 +1,7 @@
 """The page in a browser: every control does what it says, and nothing is asked of the network."""
 
 import io
+import os
 import re
 import shutil
 from pathlib import Path
@@ -78,9 +79,12 @@ def file(data, tmp_path_factory):
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     with playwright.sync_playwright() as started:
+        home = tmp_path_factory.mktemp("browser")
         context = started.chromium.launch_persistent_context(
-            tmp_path_factory.mktemp("browser"), executable_path=CHROMIUM, headless=True,
-            args=FLAGS, viewport={"width": 1200, "height": 1000})
+            home / "profile", executable_path=CHROMIUM, headless=True, args=FLAGS,
+            viewport={"width": 1200, "height": 1000},
+            env={**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home),
+                 "XDG_CACHE_HOME": str(home)})
         yield context
         context.close()
 
