@@ -13,7 +13,7 @@ from visds.dynspec.detection.columns import COLUMNS
 from visds.dynspec.detection.detect import detect
 from visds.dynspec.detection.settings import DetectSettings
 
-FAST = {"realizations": 16}
+FAST = {"realizations": 48}
 BOXES = {"detection_templates": ("box",)}
 T, F = 64, 32
 
@@ -60,7 +60,7 @@ def is_at_rate(observations, rate=0.3, seeds=100):
 
 def test_noise_makes_as_many_events_as_the_quoted_false_alarm_rate():
     observations, searches = alarms_of_noise(
-        lambda seed: spectrum(truth(), baselines=12, seed=seed), **BOXES)
+        lambda seed: spectrum(truth(), baselines=12, seed=seed))
     assert is_at_rate(observations)
     assert all(searches.count(name) >= 3 for name in ("I", "+V", "-V"))
 
@@ -89,7 +89,7 @@ def test_quoted_rate_holds_for_unequal_weights_and_flagged_stretches():
         source = spectrum(truth(shape=(48, 24)), baselines=12, seed=seed, scans=(1, 2, 3))
         return flag(scaled(source, scale), cells)
 
-    assert is_at_rate(alarms_of_noise(make, **BOXES)[0])
+    assert is_at_rate(alarms_of_noise(make)[0])
 
 
 def test_quoted_rate_holds_where_the_errors_are_too_small_in_some_channels():
@@ -100,7 +100,7 @@ def test_quoted_rate_holds_where_the_errors_are_too_small_in_some_channels():
         extra[..., 8:, :] *= 0.4
         return moved(source, extra[0] + 1j * extra[1])
 
-    assert is_at_rate(alarms_of_noise(make, **BOXES)[0])
+    assert is_at_rate(alarms_of_noise(make)[0])
 
 
 def test_noise_that_neighbouring_cells_share_stays_below_the_quoted_rate():
@@ -110,8 +110,8 @@ def test_noise_that_neighbouring_cells_share_stays_below_the_quoted_rate():
         extra = (rng.standard_normal((12, 6, 4)) + 1j * rng.standard_normal((12, 6, 4))) * 0.1
         return moved(source, np.kron(extra, np.ones((4, 4, 1))))
 
-    observations, _ = alarms_of_noise(make, seeds=40)
-    assert observations <= stats.binom.ppf(0.995, 40, 1 - np.exp(-0.3))
+    observations, _ = alarms_of_noise(make)
+    assert observations <= stats.binom.ppf(0.995, 100, 1 - np.exp(-0.3))
 
 
 def scaled(source, scale):
