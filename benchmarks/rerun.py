@@ -2,7 +2,7 @@
 
 Run: python benchmarks/rerun.py FOLDER [--work FOLDER] [--components 500]
 
-FOLDER holds half.ms of make_data.py. A sky model of random components is written; the first run
+FOLDER holds full.ms of make_data.py (1.7 GB). A sky model of random components is written; the first run
 subtracts it and keeps chunk files, the others find them there. One core; images are left out, whose
 cost is that of the images. Twice, in alternation; medians.
 """
@@ -49,7 +49,7 @@ def main():
     parser.add_argument("--components", type=int, default=500)
     parser.add_argument("--repeats", type=int, default=2)
     arguments = parser.parse_args()
-    path = arguments.folder / "half.ms"
+    path = arguments.folder / "full.ms"
     with tempfile.TemporaryDirectory(dir=arguments.work) as folder:
         model = Path(folder) / "model.ecsv"
         ra, dec = random_model(path, model, arguments.components)

@@ -4,7 +4,6 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
-from visds.blind_search import WaitingImage, keep_image
 from visds.core.files import whole_file
 from visds.core.log import logger
 from visds.core.sky import Direction
@@ -21,6 +20,7 @@ from visds.imaging.intervals import Piece
 from visds.imaging.measurement import measured
 from visds.imaging.scratch_set import Observatory
 from visds.imaging.stokes_visibility import UVRange, gather, group_bytes
+from visds.waiting_image import WaitingImage, keep_image
 
 QUIET = "quiet"
 """Folder of the images without strong sources, where images wait."""

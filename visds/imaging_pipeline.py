@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table
 
-from visds.blind_search import WaitingImage, Without, match_found, search_images
+from visds.blind_search import match_found, search_images
 from visds.core.errors import ExitCode, ImagingError, MeasurementSetError, OutputError
 from visds.core.farm import Farm, Outcome
 from visds.core.files import make_folder, only_writer, output_error, whole_file
@@ -34,6 +34,8 @@ from visds.imaging.intervals import Interval, bands, content, intervals, pieces
 from visds.imaging.measurement import table_of
 from visds.imaging.settings import DETECTIONS, WHOLE, ImageSettings
 from visds.imaging.weighting import Weighting, needs_density
+from visds.quiet_images import Without
+from visds.waiting_image import WaitingImage
 
 TABLE = "images.ecsv"
 FOUND = ("found.ecsv", "matches.ecsv")

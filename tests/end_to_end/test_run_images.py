@@ -14,9 +14,10 @@ from rooms import plan
 from visds.commands.image import main as image_main
 from visds.commands.run import main
 from visds.core.sky import Direction, separation
+from visds.detection_positions import with_positions
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
-from visds.run_images import snapshot_curves, with_positions
 from visds.run_settings import RUN_IMAGES
+from visds.snapshot_curves import snapshot_curves
 
 OPTIONS = {"antennas": 10, "scans": 2, "scan_length": "5min", "channels": 16,
            "channel_width": "8MHz", "noise": "3mJy", "sources": 3, "quiescent": (0.003, 0, 0, 0),
