@@ -1,5 +1,6 @@
 """Caches of numba and matplotlib: where they can be written, never in the home folder."""
 
+import importlib
 import os
 import shutil
 import stat
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from launch import environment, run
+from numba.core.caching import NullCache
+from numba.core.dispatcher import Dispatcher
 
 import visds
 from visds.core import kernels
@@ -121,6 +124,17 @@ def test_every_module_with_a_cached_kernel_is_known():
     found = {str(path.relative_to(PACKAGE.parent).with_suffix("")).replace(os.sep, ".")
              for path in PACKAGE.rglob("*.py") if "cache=True" in path.read_text()}
     assert found == set(kernels._MODULES)
+
+
+@pytest.mark.parametrize("name", kernels._MODULES)
+def test_cached_kernels_are_compiled_when_they_are_imported(name):
+    """Or they would be when they are called first, by every rank, without a word."""
+    module = importlib.import_module(name)
+    cached = {key: kernel for key, kernel in vars(module).items()
+              if isinstance(kernel, Dispatcher) and kernel.py_func.__module__ == name
+              and not isinstance(kernel._cache, NullCache)}
+    assert cached
+    assert not [key for key, kernel in cached.items() if not kernel.signatures]
 
 
 def test_reading_the_options_compiles_nothing(tmp_path):

@@ -13,6 +13,9 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
+from visds.core.launcher import is_coordinator
+from visds.core.progress import Progress
+
 _MODULES = (
     "visds.core.fletcher", "visds.core.planes", "visds.crossmatch.clumps",
     "visds.crossmatch.hull", "visds.dynspec.accumulate", "visds.dynspec.cell_sums",
@@ -47,8 +50,10 @@ def compile_kernels() -> None:
     """Import every module with kernels, and so compile them, unless that was done before."""
     if kernels_are_cached():
         return
-    for module in _MODULES:
-        importlib.import_module(module)
+    with Progress("modules compiled", len(_MODULES) if is_coordinator() else 0) as progress:
+        for module in _MODULES:
+            importlib.import_module(module)
+            progress.advance()
     with contextlib.suppress(OSError):
         _account().write_text(_state())
 

@@ -26,7 +26,8 @@ def run_recipe(recipe: str, program: Callable[[Farm], int]) -> int:
         gc.freeze()  # modules stay: the collector need not look through them again and again
 
     if is_coordinator() and not kernels_are_cached():
-        print("compiling kernels, once for this installation", file=sys.stderr, flush=True)
+        print("compiling kernels, once for this installation: a minute or two", file=sys.stderr,
+              flush=True)
         if launched_size() is None:
             compile_kernels()
     return serve_ranks(program, compile_kernels, load)

@@ -11,7 +11,7 @@ import numpy as np
 from numba import boolean, float64, types
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(nogil=True)
 def _vertices(x, y):
     """Return the corners of the hull, anticlockwise (Andrew 1979, Inf. Proc. Lett. 9, 216)."""
     # By x, and by y where x is the same.
@@ -38,7 +38,7 @@ def _vertices(x, y):
     return found[:length]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(nogil=True)
 def _is_near(x, y, corner_x, corner_y, near):
     for v in range(len(corner_x)):
         if (x - corner_x[v]) ** 2 + (y - corner_y[v]) ** 2 <= near**2:
@@ -46,7 +46,7 @@ def _is_near(x, y, corner_x, corner_y, near):
     return False
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(nogil=True)
 def _width(corner_x, corner_y):
     """Return the least distance between parallels that the hull lies between."""
     least = np.inf
@@ -63,7 +63,7 @@ def _width(corner_x, corner_y):
     return least
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(nogil=True)
 def _spread(turn, height, corner_x, corner_y):
     """Return places (2, nodes) that cover the hull as evenly as those of the disc cover the disc.
 

@@ -11,6 +11,7 @@ import numba
 import numpy as np
 
 from visds.core.flags import CELL_MASK, Flag
+from visds.core.usual_types import compiled_for
 from visds.dynspec.binning import Groups
 from visds.dynspec.cuts import CUTS
 
@@ -109,7 +110,10 @@ def _covariance(w, wv_i, wv_p, w2, w2v_i, w2v_p, cross):
             + (i.conjugate() * p).real * w2) / (2 * freedom)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled_for(
+    "(float64[:, :, ::1], complex128[:, :, ::1], float64[:, :, ::1], "
+    "complex128[:, :, ::1], float64[:, :, ::1], int64[:, :, ::1], uint16[:, :, ::1])",
+    cache=True, nogil=True, error_model="numpy")
 def _estimates(sum_w, sum_wv, sum_w2, sum_w2v, sum_w2v2, count, flags):
     shape = sum_w.shape
     real, imag = np.empty(shape), np.empty(shape)
@@ -131,7 +135,10 @@ def _estimates(sum_w, sum_wv, sum_w2, sum_w2v, sum_w2v2, count, flags):
     return real, imag, formal, empirical
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled_for(
+    "(float64[:, :, ::1], complex128[:, :, ::1], float64[:, :, ::1], "
+    "complex128[:, :, ::1], float64[:, :, ::1], int64[:, :, ::1], uint16[:, :, ::1])",
+    cache=True, nogil=True, error_model="numpy")
 def _variance_ratios(sum_w, sum_wv, sum_w2, sum_w2v, sum_w2v2, count, flags):
     T, F, P = sum_w.shape
     total, freedom = np.zeros(P), np.zeros(P)
@@ -149,7 +156,11 @@ def _variance_ratios(sum_w, sum_wv, sum_w2, sum_w2v, sum_w2v2, count, flags):
     return total, freedom
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled_for(
+    "(float64[:, :, ::1], complex128[:, :, ::1], float64[:, :, ::1], "
+    "complex128[:, :, ::1], float64[:, :, ::1], int64[:, :, ::1], uint16[:, :, ::1], "
+    "float64[:, ::1], int64, int64)",
+    cache=True, nogil=True, error_model="numpy")
 def _covariances(sum_w, sum_wv, sum_w2, sum_w2v, sum_w2v2, count, flags, cross, i, p):
     T, F, _ = sum_w.shape
     result = np.full((T, F), np.nan)
@@ -162,7 +173,12 @@ def _covariances(sum_w, sum_wv, sum_w2, sum_w2v, sum_w2v2, count, flags, cross, 
     return result
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled_for(
+    "(float64[:, :, :, ::1], complex128[:, :, :, ::1], float64[:, :, :, ::1], "
+    "complex128[:, :, :, ::1], float64[:, :, :, ::1], int64[:, :, :, ::1], "
+    "uint16[:, :, :, ::1], float64[:, :, ::1], float64[:, :, ::1], int64[::1], int64[::1], "
+    "int64, int64, float64[::1])",
+    cache=True, nogil=True, error_model="numpy")
 def _summed(sum_w, sum_wv, sum_w2, sum_w2v, sum_w2v2, count, flags, cross, shared,
             start, length, i, p, scale):
     """Sum the second axis of cells (A,M,C,P) and (A,M,C) to groups (G)."""

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
+from visds.core.usual_types import compiled_for
 from visds.dynspec.detection.profiles import (
     Profile,
     box_profiles,
@@ -112,7 +112,10 @@ def scan_slices(scan: Sequence[int], across_scans: bool = False) -> tuple[slice,
                                                       strict=True))
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled_for(
+    "(float64[:, ::1], float64[:, ::1], int64[::1], int64[::1])",
+    "(float64[:, :], float64[:, :], int64[::1], int64[::1])",
+    cache=True, nogil=True, error_model="numpy")
 def _scan_sums(values, weight, start, stop):
     """Return the sums (S,F) of w and of w values (T,F) over the integrations of each scan."""
     total = np.zeros((len(start), weight.shape[1]))

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-import numba
 import numpy as np
 
+from visds.core.usual_types import compiled_for
 from visds.dynspec.detection.boxes import Boxes
 
 
@@ -31,7 +31,9 @@ def disjoint(values: np.ndarray, weight: np.ndarray, boxes: Boxes
             yield a, b, _signal_to_noise(sums, free, good, boxes.good_fraction * 2 ** (a + b))
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled_for(
+    "(float64[:, ::1], float64[:, ::1], float64[::1])",
+    cache=True, nogil=True, error_model="numpy")
 def _weighted(values, weight, level):
     """Return w (values - level), w, and one where w > 0, of cells (T,F)."""
     sums, good = np.zeros(weight.shape), np.zeros(weight.shape)
@@ -42,7 +44,9 @@ def _weighted(values, weight, level):
     return sums, weight, good
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled_for(
+    "(float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1])",
+    cache=True, nogil=True, error_model="numpy")
 def _on_level(sums, inside, good, inverse):
     """Return sums, their variance and good cells (T,F); zero where the level is all inside."""
     result = np.zeros((3, *sums.shape))
@@ -56,7 +60,9 @@ def _on_level(sums, inside, good, inverse):
     return result[0], result[1], result[2]
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled_for(
+    "(float64[:, ::1],)",
+    cache=True, nogil=True, error_model="numpy")
 def _pairs_in_time(values):
     """Return the sums of neighbours in time, two and two; an odd last one is dropped."""
     result = np.zeros((values.shape[0] // 2, values.shape[1]))
@@ -66,7 +72,9 @@ def _pairs_in_time(values):
     return result
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled_for(
+    "(float64[:, ::1],)",
+    cache=True, nogil=True, error_model="numpy")
 def _pairs_in_frequency(values):
     """Return the sums of neighbouring channels, two and two; an odd last one is dropped."""
     result = np.zeros((values.shape[0], values.shape[1] // 2))
@@ -76,7 +84,9 @@ def _pairs_in_frequency(values):
     return result
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled_for(
+    "(float64[:, ::1], float64[:, ::1], float64[:, ::1], float64)",
+    cache=True, nogil=True, error_model="numpy")
 def _signal_to_noise(sums, free, good, enough):
     """Return the signal to noise (N) of the boxes that have weight in `enough` of their cells."""
     result = np.zeros(sums.size)

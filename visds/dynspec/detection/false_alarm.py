@@ -89,7 +89,7 @@ def calibrate(planes: Sequence[Plane], boxes: Boxes, searches: int,
             continue
         for start in range(0, number, AT_A_TIME):
             times, channels = _block(shape, boxes, start // AT_A_TIME)
-            weight = plane.weight[times, channels]
+            weight = np.ascontiguousarray(plane.weight[times, channels])
             together = min(number - start, AT_A_TIME)
             values = _realizations(weight, sample, together * len(plane.components), rng)
             if is_linear:

@@ -1,7 +1,8 @@
 """The scatter of numbers of mean zero, in which outliers weigh little, and whether it is excess."""
 
-import numba
 import numpy as np
+
+from visds.core.usual_types import compiled_for
 
 # Squares count up to (3 sigma)^2, whose mean is then 0.9950 sigma^2 for Gaussian numbers; the
 # standard error of the scatter of n of them is 0.69 / sqrt(n).
@@ -15,7 +16,9 @@ def scatter_of(values: np.ndarray) -> float:
     return float(scatters(values.reshape(1, -1) ** 2)[0][0])
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"})
+@compiled_for(
+    "(float64[:, ::1],)",
+    cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"})
 def scatters(squares):
     """Return scatter and number (N,N) of numbers of mean zero whose squares (N,M) are given.
 

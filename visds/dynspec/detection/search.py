@@ -3,11 +3,16 @@
 import numba
 import numpy as np
 
+from visds.core.usual_types import compiled_for
+
 # Boxes start at every eighth of their width: a burst between two starts loses 6 % at most.
 STARTS_PER_WIDTH = 8
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled_for(
+    "(float64[:, ::1], float64[:, ::1])",
+    "(float64[:, :], float64[:, ::1])",
+    cache=True, nogil=True, error_model="numpy")
 def running_weights(weight, coherent):
     """Return the sums (T+1,F) over the integrations before each: of w, of w > 0, of w coherent.
 
@@ -26,7 +31,10 @@ def running_weights(weight, coherent):
     return sum_w, good, shared
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled_for(
+    "(float64[:, :, ::1], float64[:, ::1], float64[:, ::1])",
+    "(float64[:, :, :], float64[:, ::1], float64[:, ::1])",
+    cache=True, nogil=True, error_model="numpy")
 def running_values(values, weight, level):
     """Return the sums (K,T+1,F) of w (values - level) over the integrations before each."""
     K, T, F = values.shape
@@ -62,7 +70,11 @@ def _bounds(before, after, single):
     return above, max(both - above, 0.0)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz"})
+@compiled_for(
+    "(float64[:, :, ::1], float64[:, ::1], int32[:, ::1], float64[:, ::1], float64[::1], "
+    "int64[::1], int64[::1], float64[:, ::1], float64, float64[::1], float64[::1], "
+    "float64, float64[:, ::1], int32[:, ::1], int32[:, ::1], int32[:, ::1])",
+    cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz"})
 def search_scan(sum_wd, sum_w, sum_good, sum_shared, inverse, time_widths, channel_widths,
                 factors, good_fraction, highest, lowest, comparable, snr, time_width,
                 channel_width, place):

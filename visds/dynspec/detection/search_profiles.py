@@ -9,6 +9,8 @@ Stokes Q and U, it is the root of the sum of the squares of both.
 import numba
 import numpy as np
 
+from visds.core.usual_types import compiled_for
+
 # Templates beside each other that are bounded, and summed, together.
 TOGETHER = 8
 # More steps than a profile has.
@@ -101,7 +103,12 @@ def _correlated(heights, number, values, start, sums):
     sums[4], sums[5], sums[6], sums[7] = s4, s5, s6, s7
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz", "contract"})
+@compiled_for(
+    "(float64[:, :, ::1], int64, float64[:, ::1], int32[:, ::1], float64[:, ::1], "
+    "float64[::1], int64[:, ::1], float64[:, ::1], int64[:, ::1], float64[:, ::1], "
+    "float64[:, ::1], float64, boolean, float64[::1], float64[::1], float64, "
+    "float64[:, ::1], int32[:, ::1], int64)",
+    cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz", "contract"})
 def search_profiles(sum_wd, components, sum_w, sum_good, sum_shared, inverse, time_shape,
                     time_heights, channel_shape, channel_heights, factors, good_fraction,
                     counted, highest, lowest, comparable, snr, place, offset):
