@@ -1,10 +1,11 @@
 """What a rerun with another target or other flags costs, beside the first run.
 
-Run: python benchmarks/rerun.py FOLDER [--work FOLDER] [--components 500]
+Run: python benchmarks/rerun.py FOLDER [--work FOLDER] [--components 500] [--gaussians 0.5]
 
-FOLDER holds full.ms of make_data.py (1.7 GB). A sky model of random components is written; the first run
-subtracts it and keeps chunk files, the others find them there. One core; images are left out, whose
-cost is that of the images. Twice, in alternation; medians.
+FOLDER holds full.ms of make_data.py (1.7 GB). A sky model of random components is written, of which
+a part are Gaussians, as in a catalogue of a survey; the first run subtracts it and keeps chunk
+files, the others find them there. One core; images are left out, whose cost is that of the images.
+Three times, in alternation; medians.
 """
 
 import argparse
@@ -27,8 +28,11 @@ AGAIN = {"another target in the field": ("--target", "{ra}deg {dec}deg", "--repl
          "other bins of the products": ("--time-bin", "30s")}
 
 
-def random_model(measurement_set, path, components):
-    """Write components of 0.1 to 10 mJy within 10 arcmin of the phase centre; return that."""
+def random_model(measurement_set, path, components, gaussians):
+    """Write components of 0.1 to 10 mJy within 10 arcmin of the phase centre; return that.
+
+    The first ones are Gaussians of 2 to 10 arcsec.
+    """
     settings = Parser("", "", STAGES).parse([])[1]
     ra, dec = plan_chunks(str(measurement_set), settings["read"]).phase_centre
     rng = np.random.default_rng(1)
@@ -37,7 +41,13 @@ def random_model(measurement_set, path, components):
                   "dec": dec + radius * np.sin(angle),
                   "I": 1e-4 * 100 ** rng.random(components),
                   "reference_frequency": np.full(components, 1.4e9),
-                  "spectral_index": np.full(components, -0.7)})
+                  "spectral_index": np.full(components, -0.7),
+                  "major": np.where(np.arange(components) < gaussians * components,
+                                    2 * 5 ** rng.random(components), 0.0)})
+    made["minor"], made["pa"] = 0.6 * made["major"], 180 * rng.random(components)
+    for name in ("major", "minor"):
+        made[name].unit = "arcsec"
+    made["pa"].unit = "deg"
     made.write(path, format="ascii.ecsv", overwrite=True)
     return ra, dec
 
@@ -47,12 +57,13 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("--work", type=Path)
     parser.add_argument("--components", type=int, default=500)
-    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--gaussians", type=float, default=0.5)
+    parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     path = arguments.folder / "full.ms"
     with tempfile.TemporaryDirectory(dir=arguments.work) as folder:
         model = Path(folder) / "model.ecsv"
-        ra, dec = random_model(path, model, arguments.components)
+        ra, dec = random_model(path, model, arguments.components, arguments.gaussians)
         found = {}
         for _ in range(arguments.repeats):
             warm(path)
@@ -69,7 +80,7 @@ def main():
     first = statistics.median(found["first run"])
     rows = [[name, f"{statistics.median(times):.1f}", f"{first / statistics.median(times):.1f}"]
             for name, times in found.items()]
-    print(f"{arguments.components} components, {path.name}, one core\n\n" + table(
+    print(f"{arguments.components} components, {arguments.gaussians:.0%} Gaussians, {path.name}, one core\n\n" + table(
         ["run", "s", "times faster than the first"], rows))
 
 

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from astropy.table import Table
-from scipy import stats
+from scipy.special import ndtri
 
 from visds.dynspec.detection.boxes import Boxes
 from visds.dynspec.detection.events import Tile
@@ -51,7 +51,7 @@ def off_source_snr(plane: Plane, boxes: Boxes, box: Tile, events: np.ndarray) ->
 
 def is_off_source(snr: float, elsewhere: float, directions: int) -> bool:
     """Whether an event is off source, too, by `off_source_snr` in some directions."""
-    limit = stats.norm.isf(CHANCE / 2 / max(directions, 1))
+    limit = -ndtri(CHANCE / 2 / max(directions, 1))
     return bool(abs(elsewhere) > max(HALF * snr, limit))
 
 

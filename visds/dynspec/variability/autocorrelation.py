@@ -9,7 +9,7 @@ unequal noise leave it right (Cordes 1986, ApJ 311, 183).
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft, optimize, signal
+from scipy import fft, optimize
 from scipy.ndimage import label
 
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
@@ -264,6 +264,8 @@ def _covariance(measured: Autocorrelation, fitted: np.ndarray, inside: np.ndarra
     pattern = 2 * measured.noise * np.minimum(_gaussian((lag_f, lag_t), *fitted), amplitude)
     seen = weighted / np.sqrt(np.where(pairs > 0, pairs, 1.0))
     both = [one + one[::-1, ::-1] for one in seen]
+    from scipy import signal  # takes a second to import
+
     spread = np.stack([signal.fftconvolve(pattern, one, "valid") for one in both])
     spread += measured.noise**2 * seen
     return inverse @ np.einsum("ptf,qtf->pq", seen, spread) @ inverse
