@@ -80,8 +80,8 @@ def main():
     first = statistics.median(found["first run"])
     rows = [[name, f"{statistics.median(times):.1f}", f"{first / statistics.median(times):.1f}"]
             for name, times in found.items()]
-    print(f"{arguments.components} components, {arguments.gaussians:.0%} Gaussians, {path.name}, one core\n\n" + table(
-        ["run", "s", "times faster than the first"], rows))
+    print(f"{arguments.components} components, {arguments.gaussians:.0%} Gaussians, {path.name}, "
+          "one core\n\n" + table(["run", "s", "times faster than the first"], rows))
 
 
 if __name__ == "__main__":
