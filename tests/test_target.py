@@ -228,8 +228,22 @@ def test_the_columns_of_a_list_are_mapped_and_its_stars_have_sizes(planned, list
     found, = find_all(planned, "--targets", path, "--target-columns",
                       "distance=d:pc,radius=r:solRad")
     assert (found.distance_pc, found.radius_rsun) == (9.72, 0.75)
-    refused(planned, "distance 'd' has no unit", "--targets", path, "--target-columns",
-            "distance=d", error=CatalogueError)
+    refused(planned, r"^--targets: .*distance 'd' has no unit.*\(--target-columns says",
+            "--targets", path, "--target-columns", "distance=d", error=CatalogueError)
+
+
+def test_right_ascensions_in_hours_are_guessed_from_where_they_would_be(planned, tmp_path):
+    centre = Direction(*planned.phase_centre)
+    path = tmp_path / "hours.csv"
+    path.write_text(f"name,ra,dec\nstar,{centre.ra / 15!r},{centre.dec!r}\nother,3.2,0\n")
+    refused(planned, "is within .* away; 1 would be if their right ascensions are hours: "
+            "--target-columns ra=RA:h", "--targets", str(path))
+    found, = find_all(planned, "--targets", str(path), "--target-columns", "ra=ra:h,dec=dec")
+    assert arcsec(found.direction, centre) < 1e-3
+    path.write_text(path.read_text().replace("ra,dec", "ra (h),dec"))
+    assert arcsec(find_all(planned, "--targets", str(path))[0].direction, centre) < 1e-3
+    path.write_text(f"name,ra,dec\nfar,3.2,{centre.dec!r}\n")
+    refused(planned, r"deg away$", "--targets", str(path))
 
 
 @pytest.mark.parametrize("format", ["ascii.ecsv", "votable", "fits"])
@@ -260,6 +274,9 @@ def test_names_of_files_hold_nothing_that_a_shell_or_a_file_system_minds():
 
 
 @pytest.mark.parametrize(("options", "message"), [
+    (("--targets", "x.csv", "--target-epoch", "2016"), "--target-epoch is that of a position that "
+     "--proper-motion moves: stars of --targets .*--target-columns epoch=2016.0"),
+    (("--targets", "/nowhere/x.csv"), "^--targets: cannot read /nowhere/x.csv: No such file"),
     (("--within", "1deg"), "--within is for a list of targets: give it as --targets FILE"),
     (("--target-columns", "ra=a,dec=b"), "--target-columns is for a list of targets"),
     (("--target", "a", "b", "--proper-motion", "1 2"),

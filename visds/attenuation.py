@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from visds.core.sky import Direction, parse_direction
+from visds.core.told_once import told_once
 from visds.target import Target
 from visds.visibility.amplitude import target_power
 from visds.visibility.plan import Plan
@@ -62,12 +63,13 @@ def prepare_beam(plan: Plan, settings: PrimaryBeamSettings,
         name = "the target" if len(targets) == 1 else target.name
         share = squint_share(telescope, beam, cosines_about(pointing, target.direction), frequency)
         if share > _NOTABLE_SQUINT:
-            warnings.append(f"the squint of the beams of R and L makes up to {100 * share:.2g} % "
-                            f"of Stokes I into V at {name}; it is not corrected")
+            warnings.append((name, "the squint of the beams of R and L makes up to "
+                             f"{100 * share:.2g} % of Stokes I into V at {name}; it is not "
+                             "corrected"))
         lost = int(np.sum(power == 0))
         if lost:
-            warnings.append(f"the primary beam leaves less than 5 % of {name} in {lost} of "
-                            f"{len(power)} channel frequencies: they are empty")
+            warnings.append((name, f"the primary beam leaves less than 5 % of {name} in {lost} of "
+                             f"{len(power)} channel frequencies: they are empty"))
     known = np.concatenate([power[power > 0] for power in powers])
     ends = [f"{value:.3g}" for value in (known.min(), known.max())]
     whose = "target" if len(targets) == 1 else "targets"
@@ -75,4 +77,4 @@ def prepare_beam(plan: Plan, settings: PrimaryBeamSettings,
         PointedBeam(beam, pointing, centre),
         tuple(float(np.median(power[power > 0])) for power in powers),
         f"{beam.describe()}; power at the {whose} {' to '.join(dict.fromkeys(ends))}",
-        tuple(warnings))
+        tuple(told_once(warnings)))

@@ -67,15 +67,21 @@ class SubtractedData:
         """Whether a chunk file of these very visibilities is there."""
         return stored_key(self.path(task), VisibilityChunk) == self.key(task)
 
-    def slabs(self, task: ChunkTask, begin: int = 0,
-              end: int | None = None) -> Iterator[VisibilityChunk]:
+    def slabs(self, task: ChunkTask, begin: int = 0, end: int | None = None,
+              target: int | None = None) -> Iterator[VisibilityChunk]:
         """Yield the slabs of a chunk, of its integrations from `begin` to before `end`.
 
         From its file where that is there, and from where that is damaged on from the measurement
-        set. With what the chunk's block has in flags and weights, and with the sources at targets.
+        set. With what the chunk's block has in flags and weights, and with the sources at targets,
+        or at the `target` of a number alone, as in its spectrum.
         """
         for slab in with_flags(self._unflagged(task, begin, end), self.path(task), begin):
-            yield slab if self.at_targets is None else self.at_targets.put_back(slab)
+            if self.at_targets is None:
+                yield slab
+            elif target is None:
+                yield self.at_targets.put_back(slab)
+            else:
+                yield self.at_targets.put_back_at(slab, target) or slab
 
     def _unflagged(self, task: ChunkTask, begin: int, end: int | None) -> Iterator[VisibilityChunk]:
         """Yield the slabs as they are in the chunk file or the measurement set."""
@@ -110,7 +116,10 @@ class SubtractedData:
 
 @dataclass(frozen=True, eq=False)
 class SubtractedChunk:
-    """Integrations of a chunk, from `begin` to before `end`, to be read when they are needed."""
+    """Integrations of a chunk, from `begin` to before `end`, to be read when they are needed.
+
+    With the sources of the sky model at the first target, as in its spectrum.
+    """
 
     data: SubtractedData
     task: ChunkTask
@@ -123,7 +132,7 @@ class SubtractedChunk:
 
     def slabs(self) -> Iterator[VisibilityChunk]:
         """Yield the slabs, the sky model subtracted."""
-        return self.data.slabs(self.task, self.begin, self.end)
+        return self.data.slabs(self.task, self.begin, self.end, target=0)
 
 
 @dataclass(frozen=True, eq=False)

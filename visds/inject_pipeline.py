@@ -7,6 +7,7 @@ import contextlib
 import math
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,18 +21,22 @@ from visds.core.files import make_folder, only_writer, output_error, whole_file
 from visds.core.flux_text import flux_text
 from visds.core.log import log_file, logger
 from visds.core.plural import counted
-from visds.core.progress import Progress
+from visds.core.progress import Progress, duration_text
 from visds.core.provenance import Provenance, command_line, file_hash, refuse_other_program
 from visds.core.settings import Settings
 from visds.core.sky import LIGHT_SPEED, Direction, angle_text, parse_direction, separation
+from visds.core.told_once import told_once
 from visds.dynspec.plots.completeness import completeness_picture
 from visds.dynspec.spectra_file import read_spectrum
 from visds.dynspec.stitch import common_axes
 from visds.finished_run import FinishedRun, read_run
 from visds.inject_job import InjectJob, Quiet, QuietJob, binned
 from visds.injected_data import FIELD, TARGET, InjectedData, Place
-from visds.injection.completeness import LIMIT, completeness, limits
+from visds.injection.completeness import LIMIT, completeness, level_text, limits, of_search
 from visds.injection.placement import (
+    AUTOMATIC_DURATIONS,
+    AUTOMATIC_STRENGTHS,
+    MOST_IN_A_SEARCH,
     Kind,
     Room,
     Search,
@@ -77,6 +82,7 @@ def run_injection(source: str, out: str, settings: Settings, farm: Farm) -> int:
         logger.info("%s: %s of %s", source, counted(len(run.files), "chunk file"),
                     run.meta["target"])
         _say_what_is_left_out(run, own)
+        _say_how_many(places, own)
         with _scratch(folder) as scratch:
             data = _data(run, places, scratch, settings)
             pieces = _blocks(data, farm)
@@ -164,15 +170,26 @@ def _field_radius(run: FinishedRun) -> float:
 
 
 def _say_what_is_left_out(run: FinishedRun, settings: InjectSettings) -> None:
-    for missing in run.missing:
-        logger.warning("%s stay subtracted here, unlike from its spectrum: the level that flares "
-                       "stand on there, and what gains make of it, are not in these searches",
-                       missing)
+    for line in told_once([(missing, f"{missing} stay subtracted here, unlike from its spectrum: "
+                            "the level that flares stand on there, and what gains make of it, are "
+                            "not in these searches") for missing in run.missing]):
+        logger.warning("%s", line)
     is_fixed = run.flags.flagger == "none" and run.meta["weights"] != "measured"
     if settings.through != VISIBILITIES and not is_fixed:
         logger.warning("flares are added to the sums, as if flags and weights of the run did not "
                        "depend on them: --through visibilities tells whether they survive "
                        "--flagger %s and weights %s", run.flags.flagger, run.meta["weights"])
+
+
+def _say_how_many(places: Sequence[Place], settings: InjectSettings) -> None:
+    """Write to the log how many flares are to be put in, before what takes long."""
+    kinds = (len(settings.duration or AUTOMATIC_DURATIONS)
+             * len(settings.fluence or AUTOMATIC_STRENGTHS) * len(settings.fraction_v))
+    parts = [f"up to {counted(settings.trials * kinds, 'flare')}"
+             + (" at the target" if kind == TARGET else " elsewhere")
+             for kind in dict.fromkeys(place.kind for place in places)]
+    logger.info("to be put in: %s, %d in a search at most (fewer with less --trials, --duration, "
+                "--fluence, --fraction-v)", " and ".join(parts), MOST_IN_A_SEARCH)
 
 
 def _data(run: FinishedRun, places: tuple[Place, ...], scratch: Path,
@@ -271,10 +288,14 @@ def _search_with(job: InjectJob, searches: Sequence[Search],
     Searches in one direction are handed out one after the other: they share its spectrum.
     """
     found = {}
+    begun = time.monotonic()
     with Progress("searches", len(searches)) as progress:
         for outcome in farm.run(job, sorted(searches, key=lambda one: one.direction)):
             if outcome.error:
                 raise outcome.exception
+            if len(found) == farm.size:  # the first of each rank reads what later ones have
+                logger.info("about %s for all searches", duration_text(
+                    (time.monotonic() - begun) / (len(found) + 1) * len(searches)))
             found[outcome.task.number] = outcome.result
             progress.advance()
     table = empty_table()
@@ -323,31 +344,27 @@ def _write_products(run: FinishedRun, folder: Path, injections: Table, reliable:
         run.folder / "dynspec.h5")}, settings.written(), farm.size).write(
         folder / "provenance.json",
         products={name: file_hash(folder / name) for name in PRODUCTS})
-    _say(limit, reliable, len(run.detections))
+    _say(made, limit, reliable, len(run.detections))
     logger.info("%s in %s", ", ".join(PRODUCTS), folder)
 
 
-def _say(limit: Table, reliable: Table, detections: int) -> None:
+def _say(made: Table, limit: Table, reliable: Table, detections: int) -> None:
     for row in limit:
+        of_row = of_search(made, row)
         kind = (f"{'at the target' if row['place'] == TARGET else 'in the field'}, "
                 f"{row['duration']:g} s, V/I {row['polarized']}")
         if row["searched"] == "any":
             logger.info("%s: half are found at %s, 90 %% at %s", kind,
-                        _fluence_text(row["fluence_50"]), _fluence_text(row["fluence_90"]))
+                        level_text(0.5, of_row), level_text(0.9, of_row))
         elif not detections and row["place"] == TARGET:
             is_known = np.isfinite(row[f"fluence_{LIMIT}"])
-            logger.info("nothing was found %s: %s in Stokes %s", kind, (
-                f"limit of {_fluence_text(row[f'fluence_{LIMIT}'])} "
-                f"({flux_text(row[f'flux_density_{LIMIT}'])}) at {LIMIT} %" if is_known else
-                f"no limit, as no fluence put in tells where {LIMIT} % are found"),
-                row["searched"])
+            text = level_text(LIMIT / 100, of_row)
+            logger.info("nothing was found %s, in Stokes %s: %s", kind, row["searched"], (
+                f"limit of {text} ({flux_text(row[f'flux_density_{LIMIT}'])}) at {LIMIT} %"
+                if is_known else f"no limit; {LIMIT} % are found at {text}: give other --fluence"))
     for row in reliable:
         logger.info("false events %s: %d in %d searches", row["data"], row["events"],
                     row["searches"])
-
-
-def _fluence_text(fluence: float) -> str:
-    return f"{flux_text(fluence)} s" if np.isfinite(fluence) else "no fluence put in"
 
 
 @contextlib.contextmanager

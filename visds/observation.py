@@ -19,6 +19,7 @@ from visds.core.provenance import file_hash, key
 from visds.core.quantities import channel_bin, time_bin
 from visds.core.settings import Settings
 from visds.core.sky import LIGHT_SPEED, Direction, angle_text, separation
+from visds.core.told_once import told_once
 from visds.crossmatch.several import check_match, read_catalogues
 from visds.dynspec.binning import channel_bin_text, time_bin_text
 from visds.dynspec.cuts import check_cuts
@@ -262,9 +263,9 @@ def _far_out(plan: Plan, targets: Sequence[Target], width: float, beam: PrimaryB
         If a target is outside the field, whose primary beam is `width` (deg) wide.
     """
     centre = Direction(*plan.phase_centre, plan.frame)
-    lines, attenuated, smeared = [], [], []
+    attenuated, smeared = [], []
     for target in targets:
-        name = "the target" if len(targets) == 1 else f"target {target.name}"
+        name = "the target" if len(targets) == 1 else target.name
         away = separation(target.direction.to(plan.frame), centre)
         if away >= 90:
             raise SettingsError(f"--target: {target.direction} is {away:.1f} deg from the phase "
@@ -274,19 +275,15 @@ def _far_out(plan: Plan, targets: Sequence[Target], width: float, beam: PrimaryB
                 f"--target: {target.direction} is {angle_text(away)} from the phase centre of "
                 f"field {plan.field}, whose primary beam is {angle_text(width)} wide")
         if away > width / 2 and seen is None:
-            attenuated.append(f"{name} is {angle_text(away)} from the phase centre, beyond half "
-                              f"the primary beam ({angle_text(width)} wide): its flux density is "
-                              "attenuated; --primary-beam corrects it")
+            attenuated.append((name, f"{name} is {angle_text(away)} from the phase centre, beyond "
+                               f"half the primary beam ({angle_text(width)} wide): its flux "
+                               "density is attenuated; --primary-beam corrects it"))
         bandwidth, time = smearing(plan, away)
         if min(bandwidth, time) < 0.9 and not beam.correct_smearing:
-            smeared.append(f"smearing at {name}, {angle_text(away)} from the phase centre, leaves "
-                           f"{bandwidth:.2f} (bandwidth) and {time:.2f} (time) of the flux density "
-                           "on the longest baselines; --correct-smearing corrects it")
-    for told in (attenuated, smeared):
-        lines += told[:_NAMED]
-        if len(told) > _NAMED:
-            lines.append(f"the same holds for {len(told) - _NAMED} more targets")
-    return lines
+            smeared.append((name, f"smearing at {name}, {angle_text(away)} from the phase centre, "
+                            f"leaves {bandwidth:.2f} (bandwidth) and {time:.2f} (time) of the flux "
+                            "density on the longest baselines; --correct-smearing corrects it"))
+    return told_once(attenuated) + told_once(smeared)
 
 
 def _parts_elsewhere(description: Description) -> list[str]:

@@ -5,13 +5,9 @@ crossmatch -> plot and report. Only this module knows the order, and only it wri
 """
 
 import contextlib
-import functools
 import itertools
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-from astropy.table import Table
 
 from visds.antenna_veto import with_antenna_veto
 from visds.chunk_job import ChunkJob, SubtractedData, path_of_counts
@@ -20,7 +16,6 @@ from visds.core.errors import ExitCode, MeasurementSetError, OutputError, Settin
 from visds.core.farm import Farm, Outcome
 from visds.core.files import (
     make_folder,
-    name_of_file,
     only_writer,
     output_error,
     refuse_existing,
@@ -36,9 +31,8 @@ from visds.dynspec.cuts import cut_cells, is_candidate
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.fits import write_fits
 from visds.dynspec.flagging.counts import FlagCounts, add_counts
-from visds.dynspec.plots.draw import available_plots, draw_plot, picture, save_pictures
+from visds.dynspec.plots.draw import save_pictures
 from visds.dynspec.plots.flag_statistics import flag_figure
-from visds.dynspec.plots.marks import times_outside
 from visds.dynspec.spectra_file import read_spectrum, write_spectra
 from visds.dynspec.variability.settings import MEASURES
 from visds.held_products import (
@@ -51,14 +45,19 @@ from visds.model_fit import fit_model
 from visds.observation import Observation, prepare
 from visds.run_report import NO_CATALOGUE, write_run_report
 from visds.run_settings import RUN_IMAGES, RunSettings
+from visds.seen_twice import seen_twice
 from visds.self_subtraction import (
     SelfSubtraction,
     check_self_subtraction,
+    doubts_of_checks,
     flux_density_in_columns,
+    summaries,
 )
 from visds.stitched_spectra import StitchedSpectra
 from visds.subtraction import subtraction_entry
-from visds.target_products import TargetJob, TargetProducts, by_significance, doubts_of, joined
+from visds.target_pictures import draw_targets
+from visds.target_products import TargetJob, TargetProducts, doubts_of, write_tables
+from visds.target_tables import joined
 from visds.visibility.residual_set import write_residual
 from visds.visibility.sky_model.model_file import write_model
 
@@ -68,13 +67,6 @@ PRODUCTS = ("dynspec.h5", "dynspec.fits", "lightcurve.ecsv", "variability.ecsv",
 
 MOST_CONTROLS = 32
 """Off-source directions that the detections of each target are held against."""
-MOST_PICTURED = 12
-"""Targets of which plots are drawn, the most significant ones."""
-CAPTIONS = {"I": "Stokes I", "V": "Stokes V", "V/I": "Stokes V over I",
-            "lightcurve": "Light curve", "overview": "Overview",
-            "faraday": "Faraday spectrum", "bayesian_blocks": "Bayesian blocks",
-            "structure_function": "Structure function", "periodogram": "Lomb-Scargle periodogram",
-            "folded": "Folded on the period", "autocorrelation": "Autocorrelation"}
 
 
 def run(measurement_set: str, out: str, settings: Settings, farm: Farm) -> int:
@@ -201,19 +193,14 @@ def _make_products(observation: Observation, data: SubtractedData, folder: Path,
         detections = confirmed.detections
     matches = match_detections(detections[is_candidate(detections)], observation.catalogues,
                                settings["match"], observation.epoch)
-    measures = settings["variability"].variability
-    tables = {"lightcurve": joined([(one.name, one.light_curve) for one in targets]),
-              "variability": joined([(one.name, one.variability) for one in targets]),
-              "polarization": joined([(one.name, one.polarization) for one in targets]),
-              "detections": detections, "matches": matches} | {
-        name: joined([(one.name, one.measures[name]) for one in targets if name in one.measures])
-        for name in measures if any(name in one.measures for one in targets)}
-    for name, table in tables.items():
-        _write_table(table, folder / f"{name}.ecsv")
+    for name, table in (("detections", detections), ("matches", matches)):
+        with whole_file(folder / f"{name}.ecsv") as part:
+            table.write(part, format="ascii.ecsv", overwrite=True)
+    measures = write_tables(targets, folder)
     counts = add_counts([FlagCounts.read(path_of_counts(spectra.path(task))) for task in done])
     counts.write(folder / "flag_counts.h5")
     pictures = _draw_flags(counts, observation, settings, folder / "plots")
-    pictures = _draw(product, targets, detections, settings, folder / "plots",
+    pictures = draw_targets(product, targets, detections, settings, folder / "plots",
                      farm) | pictures
     if confirmed is not None:
         pictures |= confirmed.pictures
@@ -223,7 +210,10 @@ def _make_products(observation: Observation, data: SubtractedData, folder: Path,
         logger.info("%s", fit)
     doubtful = doubts_of(targets)
     doubtful += confirmed.doubts if confirmed else []
-    doubtful += [told.warning() for told in (*checks, fit) if told and told.warning()]
+    doubtful += seen_twice(detections, {one.name: one.direction for one in observation.targets},
+                           float(spectrum.meta["beam_arcsec"]))
+    doubtful += doubts_of_checks(checks)
+    doubtful += [fit.warning()] if fit and fit.warning() else []
     for line in doubtful:
         logger.warning("%s", line)
     warnings = [*observation.warnings, *doubtful,
@@ -234,8 +224,7 @@ def _make_products(observation: Observation, data: SubtractedData, folder: Path,
     provenance.write(
         folder / "provenance.json",
         products={name: file_hash(folder / name)
-                  for name in (*PRODUCTS[:-1], *(f"{name}.ecsv" for name in measures
-                                                 if name in tables),
+                  for name in (*PRODUCTS[:-1], *(f"{name}.ecsv" for name in measures),
                                *(confirmed.products if confirmed else ()))},
         measurement_set=observation.measurement_set, targets=target_entries(observation),
         data=data_entry(observation),
@@ -281,31 +270,9 @@ def _check_subtraction(observation: Observation, spectra: StitchedSpectra,
                                            target.direction),
             is_apparent=observation.attenuation is not None,
             target=target.name if number else ""))
-        logger.info("%s", checks[-1].summary())
+    for line in summaries(checks):
+        logger.info("%s", line)
     return checks
-
-
-def _draw(product: Path, targets: Sequence[TargetProducts], detections: Table,
-          settings: Settings, folder: Path, farm: Farm) -> dict[str, Path]:
-    """Draw the plots, one a task; return those of the main target for the report, by caption.
-
-    Of several targets the most significant ones have a folder each.
-    """
-    several = len(targets) > 1
-    order = by_significance(targets)[:MOST_PICTURED]
-    drawn: dict[str, Path] = {}
-    for one in order:
-        spectrum = read_spectrum(product, one.number)
-        chosen = settings["plot"].plots or (
-            *available_plots(spectrum), *one.measures)
-        if one is order[0]:
-            for moment in times_outside(spectrum, settings["plot"].mark_time):
-                logger.warning("--mark-time %s is outside the data and not marked", moment)
-        place = folder / name_of_file(one.name) if several else folder
-        pictures = _draw_target(
-            spectrum, detections[detections["target"] == one.name], chosen, settings, place, farm)
-        drawn |= pictures if one is order[0] else {}
-    return drawn
 
 
 def _draw_flags(counts: FlagCounts, observation: Observation, settings: Settings,
@@ -316,32 +283,6 @@ def _draw_flags(counts: FlagCounts, observation: Observation, settings: Settings
     figure = flag_figure(counts, settings["plot"], title=title, antenna_names=names)
     paths = save_pictures(figure, folder, "flags", settings["plot"])
     return dict([("Flags", path) for path in paths if path.suffix == ".png"][:1])
-
-
-def _draw_target(spectrum: DynamicSpectrum, detections: Table, chosen: Sequence[str],
-                 settings: Settings, folder: Path, farm: Farm) -> dict[str, Path]:
-    pictured = picture(spectrum, chosen, settings["plot"], detections, settings["variability"])
-    work = functools.partial(_draw_one, pictured, detections, settings["plot"], folder)
-    pictures: dict[str, Path] = {}
-    with Progress("plots", len(chosen)) as progress:
-        for outcome in farm.run(work, list(chosen)):
-            progress.advance()
-            if outcome.error:
-                raise OutputError(f"plot {outcome.task} failed: {outcome.error}")
-            for path in outcome.result:
-                if path.suffix == ".png":
-                    pictures[outcome.task] = path
-    ordered = sorted(pictures, key=lambda name: (name != "overview", chosen.index(name)))
-    return {CAPTIONS.get(name, name): pictures[name] for name in ordered}
-
-
-def _draw_one(pictured, detections, settings, folder, plot: str) -> list[Path]:
-    return draw_plot(pictured, plot, detections, settings, folder)
-
-
-def _write_table(table: Table, path: Path) -> None:
-    with whole_file(path) as part:
-        table.write(part, format="ascii.ecsv", overwrite=True)
 
 
 def _sweep(folder: Path, settings: RunSettings) -> None:
@@ -358,12 +299,15 @@ def _clear_products(folder: Path) -> None:
 
     What a run leaves that ends among its products must not look like those of a finished one.
     """
-    kinds = [("plots", kind) for kind in ("png", "pdf")] + [
-        (RUN_IMAGES, kind) for kind in ("fits", "png", "ecsv")]
+    of_targets = [path for path in (folder / "plots").glob("*") if path.is_dir()]
+    kinds = [(place, kind) for place in (folder / "plots", *of_targets)
+             for kind in ("png", "pdf")] + [
+        (folder / RUN_IMAGES, kind) for kind in ("fits", "png", "ecsv")]
     _remove([*(folder / name for name in (*PRODUCTS, *(f"{name}.ecsv" for name in MEASURES))), *(
-        path for name, kind in kinds for path in (folder / name).glob(f"*.{kind}"))])
-    with contextlib.suppress(OSError):
-        (folder / RUN_IMAGES).rmdir()  # what somebody else left there stays
+        path for place, kind in kinds for path in place.glob(f"*.{kind}"))])
+    for place in (folder / RUN_IMAGES, *of_targets):
+        with contextlib.suppress(OSError):
+            place.rmdir()  # what somebody else left there stays
 
 
 def _remove(paths: list[Path]) -> None:

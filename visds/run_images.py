@@ -143,9 +143,8 @@ def confirm(observation: Observation, data: SubtractedData, tasks: Sequence[Chun
                 title=f"{observation.target_name}, {observation.plan.description.telescope}, "
                       f"{spectrum.frequency.mean() / 1e6:.5g} MHz"))
     pictures = {"Light curve from images and from visibilities": picture} if curves else {}
-    # Averaging takes from a source in images what was put back in the spectrum, and images hold
-    # the sources at other targets.
-    if not observation.smearing_corrected and observation.subtraction.at_targets is None:
+    # Averaging takes from a source in images what was put back in the spectrum.
+    if not observation.smearing_corrected:
         doubts += disagreement(curves)
     return Confirmation(detections, doubts, pictures | images.pictures,
                         images.products)

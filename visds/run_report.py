@@ -9,11 +9,14 @@ from astropy.table import Table
 from visds.core.provenance import command_line
 from visds.core.settings import Settings
 from visds.core.version import __version__
+from visds.dynspec.imaginary_part import chi_squared
 from visds.dynspec.report import (
     ReportSpectrum,
     detection_pictures,
+    empty_integrations,
     overview_row,
     overview_table,
+    polarization_table,
     scan_table,
     variability_table,
     write_report,
@@ -21,8 +24,9 @@ from visds.dynspec.report import (
 from visds.dynspec.spectra_file import read_spectrum
 from visds.model_fit import ModelFit
 from visds.observation import Observation
-from visds.self_subtraction import SelfSubtraction
-from visds.target_products import TargetProducts, by_significance, joined
+from visds.self_subtraction import SelfSubtraction, summaries
+from visds.target_products import TargetProducts, by_significance
+from visds.target_tables import joined
 
 REPORTED_DETECTIONS = ["name", "position", "image_snr", "image_offset", "duration", "band_low",
                        "band_high", "polarization", "snr",
@@ -37,6 +41,10 @@ STATISTICS_NOTE = (
     "baselines rotate and a spectrum whose flags change all look variable here. eta_imaginary "
     "tells how much of it the imaginary part shares. Periods and blocks are those of white noise: "
     "a flare or a drift has power at long periods.")
+POLARIZATION_NOTE = (
+    "Of the mean of each scan and of all, over the band, bursts included; of several targets that "
+    "of all scans. Angles are given where L is significant, fractions where I is above 5 sigma, an "
+    "rm where noise hardly makes such a peak; polarization.ecsv has all columns explained.")
 DETECTIONS_NOTE = (
     "The position of a detection is that of a source fitted in the image of the burst less the "
     "time around it where position says image. Elsewhere it is assumed: the direction of the "
@@ -72,9 +80,10 @@ def write_run_report(path: Path, observation: Observation, product: Path,
     variability = joined([(one.name, variability_table(one.variability)) for one in targets])
     if not several:
         variability.remove_column("target")
+    polarization = _polarization(targets)
     reported = REPORTED_DETECTIONS if not several else ["target", *REPORTED_DETECTIONS]
     ran = {"Command": shlex.join(command_line()), "Version": f"visds {__version__}"}
-    said = {"Self-subtraction": "; ".join(check.summary() for check in checks)} if checks else {}
+    said = {"Self-subtraction": "; ".join(summaries(checks))} if checks else {}
     said |= {"Fit of the sky model": str(fit)} if fit else {}
     write_report(
         path, title=observation.target_name if not several else
@@ -82,10 +91,14 @@ def write_run_report(path: Path, observation: Observation, product: Path,
         summary=ran | observation.summary() | said,
         pictures=pictures, warnings=warnings, settings_text=settings.to_toml(),
         flag_statistics=main.meta["flag_statistics"], health=targets[0].health,
+        chi_squared=chi_squared(main),
         tables={"Scans": scan_table(main), "Variability": variability,
+                "Polarization": polarization,
                 "Detections": detections[reported],
                 "Matches": matches[REPORTED_MATCHES] if observation.catalogues else None},
-        notes={"Variability": STATISTICS_NOTE,
+        notes={"Variability": STATISTICS_NOTE, "Polarization": POLARIZATION_NOTE,
+               "Health of the data": " ".join(filter(None, (
+                   f"Of {targets[0].name}." if several else "", empty_integrations(main)))),
                "Detections": DETECTIONS_NOTE + _search_limit(detections)
                + ("" if observation.subtraction.model else NO_MODEL_NOTE)} | (
             {} if observation.catalogues else {"Matches": f"{NO_CATALOGUE}."}),
@@ -102,6 +115,17 @@ def _shown(spectrum, one: TargetProducts, detections: Table, matches: Table,
         spectrum, detections=detections[mine], matches=matches,
         numbers=[int(k) + 1 for k in mine.nonzero()[0]], pictures=detection_pictures(pictures),
         most_cells=most_cells)
+
+
+def _polarization(targets: Sequence[TargetProducts]) -> Table:
+    """Return the polarization of the mean: by scan of one target, else of all scans of each."""
+    if len(targets) == 1:
+        return polarization_table(targets[0].polarization)
+    named = joined([(one.name, one.polarization[-1:]) for one in targets])
+    table = polarization_table(named)
+    table["scan"] = named["target"]
+    table.rename_column("scan", "target")
+    return table
 
 
 def _overview(observation: Observation, targets: Sequence[TargetProducts]) -> Table:

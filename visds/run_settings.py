@@ -47,7 +47,8 @@ def _deadline(text) -> float:
 
 def _count(text) -> int:
     if not str(text).isdigit() or int(text) < 1:
-        raise SettingsError(f"'{text}' is not a number of snapshots")
+        raise SettingsError(f"'{text}' is not a number of snapshots: the image of the field is "
+                            "their mean, so it takes 1 or more; --no-images makes no image")
     return int(text)
 
 

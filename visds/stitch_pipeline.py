@@ -1,4 +1,4 @@
-"""The recipe of stitching: read the spectra of runs -> stitch -> light curve -> detect -> write.
+"""The recipe of stitching: read the spectra of runs -> stitch -> light curve -> detect -> plot.
 
 Only this module knows the order, and only it writes files, none of them one of a run's.
 """
@@ -9,19 +9,25 @@ from pathlib import Path
 import numpy as np
 
 from visds.core.errors import ExitCode, FormatError, SettingsError
+from visds.core.farm import Farm
 from visds.core.files import make_folder, only_writer, whole_file
 from visds.core.log import log_file, logger
 from visds.core.plural import counted
 from visds.core.provenance import Provenance, command_line, file_hash, refuse_other_program
 from visds.core.settings import Settings
+from visds.core.sky import Direction
 from visds.dynspec.cuts import cut_cells
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.fits import write_fits
+from visds.dynspec.plots.settings import check_pictures
 from visds.dynspec.robust_error import imaginary_inflation, off_source_inflation
 from visds.dynspec.spectra_file import directions_of, number_of, read_spectrum, write_spectra
 from visds.dynspec.stitch_runs import stitch_runs
+from visds.seen_twice import seen_twice
 from visds.stitched_spectra import MOST_OFF_SOURCE
-from visds.target_products import TargetJob, TargetProducts, doubts_of, joined
+from visds.target_pictures import draw_targets
+from visds.target_products import TargetJob, TargetProducts, doubts_of, write_tables
+from visds.target_tables import joined
 
 PRODUCTS = ("dynspec.h5", "dynspec.fits", "lightcurve.ecsv", "variability.ecsv",
             "polarization.ecsv", "detections.ecsv", "settings.toml")
@@ -49,6 +55,8 @@ def stitch_products(runs: Sequence[str], out: str, names: Sequence[str],
     labels = _labels(files)
     spectra = _stitched(files, labels, targets, off_source, settings)
     first = next(spectra)
+    check_pictures(settings["plot"], first.polarizations,
+                   first.parallel_hands if first.has_parallel_pair else ())
     folder = make_folder(out)
     with only_writer(folder / "log.txt"), log_file(folder / "log.txt"):
         refuse_other_program(folder, "visds-stitch")
@@ -84,16 +92,18 @@ def _write(folder: Path, first: DynamicSpectrum, others: Iterator[DynamicSpectru
         len(targets), len(targets) + len(off_source))))
     found: list[TargetProducts] = [job(number) for number in range(len(targets))]
     detections = joined([(one.name, one.detections) for one in found])
-    for name, table in (
-            ("lightcurve", joined([(one.name, one.light_curve) for one in found])),
-            ("variability", joined([(one.name, one.variability) for one in found])),
-            ("polarization", joined([(one.name, one.polarization) for one in found])),
-            ("detections", detections)):
-        with whole_file(folder / f"{name}.ecsv") as part:
-            table.write(part, format="ascii.ecsv", overwrite=True)
-    for line in doubts_of(found):
+    with whole_file(folder / "detections.ecsv") as part:
+        detections.write(part, format="ascii.ecsv", overwrite=True)
+    write_tables(found, folder)
+    draw_targets(product, found, detections, settings, folder / "plots", Farm())
+    places = {str(meta["target"]): Direction(float(meta["ra_deg"]), float(meta["dec_deg"]))
+              for meta in directions_of(product)}
+    for line in [*doubts_of(found),
+                 *seen_twice(detections, places, float(first.meta.get("beam_arcsec", np.nan)))]:
         logger.warning("%s", line)
     logger.info("%s: %s", folder, counted(len(detections), "detection"))
+    logger.info("plots: %s; visds-plot %s draws others, visds-match %s looks for the events in "
+                "catalogues", folder / "plots", folder, folder / "detections.ecsv")
 
 
 def _stitched(files: Sequence[Path], labels: Sequence[str], targets: Sequence[str],

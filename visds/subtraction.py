@@ -12,6 +12,7 @@ from visds.core.errors import MeasurementSetError, SettingsError
 from visds.core.plural import counted
 from visds.core.provenance import key
 from visds.core.sky import LIGHT_SPEED, Direction, angle_text
+from visds.core.told_once import told_once
 from visds.model_fit import ModelFit
 from visds.self_subtraction import SelfSubtraction
 from visds.target import Target
@@ -270,9 +271,9 @@ def _excised(excisions: tuple[Excision, ...], radius: float,
     lines = []
     for excision in excisions:
         name = "the target" if len(excisions) == 1 else excision.target
-        lines += [f"not subtracted, within {angle_text(radius)} of {name}: {what}"
+        lines += [(name, f"not subtracted, within {angle_text(radius)} of {name}: {what}")
                   for what in excision.removed]
-    return lines
+    return told_once(lines)
 
 
 def _unseen(plan: Plan, model: SkyModel, beam: Callable | None) -> tuple[str, ...]:

@@ -10,8 +10,9 @@ import numpy as np
 
 from visds.core.astrometry import moved, separation_arcsec, unit_vectors
 from visds.core.catalogue import Catalogue, same_name
+from visds.core.catalogue_files import read_table
 from visds.core.ephemeris import BUILTIN_ERROR_ARCSEC, track
-from visds.core.errors import SettingsError
+from visds.core.errors import CatalogueError, SettingsError
 from visds.core.files import LONGEST_NAME, name_of_file
 from visds.core.plural import counted
 from visds.core.sky import (
@@ -238,7 +239,7 @@ def _sources(plan: Plan, text: str, catalogues: Mapping[str, Catalogue]) -> list
 
 def _listed(plan: Plan, settings: TargetSettings, path: str, within: float) -> list[Target]:
     """Return the stars of a list that are within an angle (deg) of the phase centre."""
-    catalogue = Catalogue.read(path, settings.target_columns)
+    catalogue = _read_list(path, settings.target_columns)
     notes = [f"{path}: {note}" for note in catalogue.notes]
     centre = Direction(*plan.phase_centre, plan.frame).to("ICRS")
 
@@ -252,6 +253,12 @@ def _listed(plan: Plan, settings: TargetSettings, path: str, within: float) -> l
     message = (f"--targets: none of {counted(number, 'position')} in {path} is within "
                f"{angle_text(within)} of the phase centre of field {plan.field}, {centre}; the "
                f"nearest, {catalogue.name[nearest]}, is {angle_text(before[nearest])} away")
+    if not np.any(before <= within + _MARGIN_DEG) and np.all(catalogue.ra < 24):
+        hours = replace(catalogue, ra=15 * catalogue.ra)
+        read = int(np.sum(away(hours) <= within))
+        if read:
+            message += (f"; {read} would be if their right ascensions are hours: --target-columns "
+                        "ra=RA:h,dec=DEC, with the names of the columns")
     near = catalogue.select(before <= within + _MARGIN_DEG)
     stars = _stars(plan, near, Path(path).name) if len(near) else []
     inside = [star for star in stars if separation(star.direction, centre) <= within]
@@ -262,6 +269,19 @@ def _listed(plan: Plan, settings: TargetSettings, path: str, within: float) -> l
                      f"farther than {angle_text(within)} from the phase centre and left out "
                      "(--within)")
     return [replace(inside[0], warnings=(*notes, *inside[0].warnings)), *inside[1:]]
+
+
+def _read_list(path: str, columns: str | None) -> Catalogue:
+    """Return the stars of a list; what is wrong with it is said with the option to mend."""
+    try:
+        table = read_table(path)
+    except CatalogueError as error:
+        raise CatalogueError(f"--targets: {error}") from error
+    try:
+        return Catalogue.from_table(table, columns, source=path)
+    except CatalogueError as error:
+        raise CatalogueError(f"--targets: {error} (--target-columns says which column is what, and "
+                             "in which unit)") from error
 
 
 def _stars(plan: Plan, catalogue: Catalogue, label: str) -> list[Target]:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from astropy.table import Column, Table, vstack
+from astropy.table import Table
 
 from visds.core.settings import Settings
+from visds.core.told_once import told_once
 from visds.dynspec.cuts import cut_detections
 from visds.dynspec.detection.detect import detect
 from visds.dynspec.doubts import doubts
@@ -14,9 +15,7 @@ from visds.dynspec.imaginary_part import ImaginaryPart, imaginary_parts
 from visds.dynspec.polarimetry.summary import mean_table
 from visds.dynspec.spectra_file import Spectra, read_spectrum
 from visds.dynspec.variability.measure import measure
-
-_DOUBTED = 5
-"""Targets whose doubts are told one by one."""
+from visds.target_tables import write_joined
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,33 +81,27 @@ def by_significance(targets: Sequence[TargetProducts]) -> list[TargetProducts]:
 
 
 def doubts_of(targets: Sequence[TargetProducts]) -> list[str]:
-    """Return what to doubt in the products of targets; of many in those of the first of them."""
+    """Return what to doubt in the products of targets, those that are alike once."""
     if len(targets) == 1:
         return targets[0].doubts
-    doubted = [one for one in targets if one.doubts]
-    lines = [f"{one.name}: {line}" for one in doubted[:_DOUBTED] for line in one.doubts]
-    if len(doubted) > _DOUBTED:
-        lines.append(f"there are such doubts in the products of {len(doubted) - _DOUBTED} more "
-                     "targets")
-    return lines
+    return told_once([(one.name, f"{one.name}: {line}") for one in targets for line in one.doubts])
 
 
-def joined(tables: Sequence[tuple[str, Table]]) -> Table:
-    """Return the tables of several targets as one, with the name of the target in front.
+def write_tables(targets: Sequence[TargetProducts], folder: Path) -> tuple[str, ...]:
+    """Write light curves, indices, polarization and measures, and return the measures' names.
 
-    What the metadata say is that of the first target, and, where there are more, under `targets`
-    that of each.
+    Each is an ECSV file of all targets.
+
+    Raises
+    ------
+    OutputError
+        If one cannot be written.
     """
-    named = []
-    for name, table in tables:
-        table = table.copy()
-        column = Column([name] * len(table), dtype="U128", description="name of the target")
-        table.add_column(column, name="target", index=0)
-        named.append(table)
-    table = vstack(named, metadata_conflicts="silent") if len(named) > 1 else named[0]
-    for name in table.colnames:
-        table[name].description = named[0][name].description
-    table.meta = dict(tables[0][1].meta)
-    if len(tables) > 1:
-        table.meta["targets"] = {name: dict(one.meta) for name, one in tables}
-    return table
+    write_joined([(one.name, one.light_curve) for one in targets], folder / "lightcurve.ecsv")
+    write_joined([(one.name, one.variability) for one in targets], folder / "variability.ecsv")
+    write_joined([(one.name, one.polarization) for one in targets], folder / "polarization.ecsv")
+    measures = tuple(dict.fromkeys(name for one in targets for name in one.measures))
+    for name in measures:
+        write_joined([(one.name, one.measures[name]) for one in targets if name in one.measures],
+                     folder / f"{name}.ecsv")
+    return measures

@@ -4,10 +4,12 @@ import math
 from dataclasses import dataclass
 
 from visds.core import quantities
-from visds.core.catalogue_mapping import column_mapping
+from visds.core.catalogue_mapping import FRAMES, column_mapping
 from visds.core.errors import CatalogueError, SettingsError
 from visds.core.settings import setting
 from visds.crossmatch.settings import julian_year
+
+_EPOCH = "2000.0"
 
 
 def _proper_motion(text) -> tuple[float, float]:
@@ -69,8 +71,12 @@ class TargetSettings:
         "such columns, names, proper motions, parallaxes, epochs, distances and radii",
         metavar="FILE")
     target_columns: str | None = setting(
-        None, "columns of --targets where their names do not tell, e.g. "
-        "ra=A,dec=B,epoch=2016.0,distance=D:pc,radius=R:solRad", parse=_mapping, metavar="MAPPING")
+        None, "columns of --targets where their names do not tell: a key, a column or a number for "
+        "all rows, and the unit where the file has none, e.g. "
+        "ra=A:h,dec=B,epoch=2016.0,distance=D:pc,radius=R:solRad; keys are name, ra, dec, pm_ra "
+        "(with cos dec), pm_dec, parallax, parallax_error, epoch, distance, radius, and frame, "
+        f"which is one of {', '.join(FRAMES)}; by default ra and dec are deg, proper motions "
+        "mas/yr, parallaxes mas", parse=_mapping, metavar="MAPPING")
     within: float | None = setting(
         None, "how far from the phase centre a target of --targets may be (default: half the width "
         "of the primary beam)", parse=_within, metavar="ANGLE")
@@ -83,7 +89,8 @@ class TargetSettings:
         None, "annual parallax of the target, by which its position is moved from that seen at the "
         "barycentre", parse=_parallax, metavar="MAS")
     target_epoch: float = setting(
-        "2000.0", "epoch of the target's position, as Julian year or date", parse=julian_year,
+        _EPOCH, "epoch of the position that --proper-motion moves, as Julian year or date; that of "
+        "--targets is in their list or given as --target-columns epoch=2016.0", parse=julian_year,
         metavar="EPOCH")
     ephemeris: str | None = setting(
         None, "file of the JPL, such as de440.bsp, for where sun, moon and planets are (needs "
@@ -101,6 +108,11 @@ def check_target_settings(settings: TargetSettings) -> None:
     for name, value in (("within", settings.within), ("target-columns", settings.target_columns)):
         if value is not None and settings.targets is None:
             raise SettingsError(f"--{name} is for a list of targets: give it as --targets FILE")
+    if settings.target_epoch != julian_year(_EPOCH) and settings.proper_motion is None:
+        raise SettingsError("--target-epoch is that of a position that --proper-motion moves: "
+                            "stars of --targets are moved from that of their own columns (if they "
+                            "have none: --target-columns epoch=2016.0), sources of a --catalogue "
+                            "too")
     one = [name for name, value in (("--proper-motion", settings.proper_motion),
                                     ("--parallax", settings.parallax)) if value is not None]
     if one and len(settings.target) > 1:

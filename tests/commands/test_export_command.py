@@ -43,6 +43,15 @@ def test_files_are_named_after_target_product_and_format(products, capsys):
     assert not list((products / "exports").glob(".*"))
 
 
+def test_the_name_of_the_file_tells_the_format(products, capsys):
+    assert run(capsys, products, "-o", products / "a.CSV")[0] == 0
+    assert (products / "a.CSV").read_text().startswith("time_mjd_utc,")
+    assert run(capsys, products, "-o", products / "a.timeseries.ecsv")[0] == 0
+    assert "flux_err" in TimeSeries.read(products / "a.timeseries.ecsv").colnames
+    assert run(capsys, products, "--to", "csv", "-o", products / "a.ecsv")[0] == 0
+    assert (products / "a.ecsv").read_bytes() == (products / "a.CSV").read_bytes()
+
+
 def test_the_first_of_several_directions_is_said_to_be_that(products, capsys):
     _, _, err = run(capsys, products, "--to", "csv")
     assert "UV Cet, the first of 2 directions; --target names another" in err
@@ -82,7 +91,8 @@ def test_dstools_finds_the_sign_of_v_of_the_direction_that_is_named(products, ca
 
 
 @pytest.mark.parametrize(("arguments", "reason"), [
-    ([], "--to is missing: one of fits, ecsv, votable, csv, timeseries, dstools"),
+    ([], "--to is missing: one of fits, ecsv, votable, csv, timeseries, dstools; or -o FILE"),
+    (["-o", "x.txt"], "cannot tell the format of x.txt: give --to, or a name that ends in .fits"),
     (["--to", "xls"], "'xls' is not one of fits"),
     (["--to", "csv", "--target", "Proxima"], "has no direction 'Proxima'; it has UV Cet, AD Leo"),
     (["--to", "dstools", "--light-curve"], "dstools has no files of light curves"),

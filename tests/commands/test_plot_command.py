@@ -146,6 +146,12 @@ def test_the_launcher_runs_the_program():
     assert "--colour-by-polarization" in done.stdout
 
 
+def test_a_mistake_is_told_before_what_draws_is_imported():
+    program = ("import sys; from visds.commands.plot import main; assert main(['nowhere']) == 2; "
+               "assert not {'matplotlib', 'numba', 'scipy', 'astropy'} & set(sys.modules)")
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 def test_a_run_that_is_not_finished_and_a_measurement_set_are_told(products, tmp_path, capsys):
     assert main([str(products), *SMALL, "--plots", "I"]) == 0 and not capsys.readouterr().err
     (products / "settings.toml").touch()
@@ -264,6 +270,17 @@ def test_several_targets_of_a_run_are_one_figure_a_plot(tmp_path, capsys):
                                                    "dynspec_I.png")]
     assert main([str(tmp_path), *SMALL, "--plots", "I", "--target", "two"]) == 0
     assert capsys.readouterr().out.split() == [str(tmp_path / "plots" / "two" / "dynspec_I.png")]
+
+
+def test_one_target_has_no_folder_of_its_own_whatever_off_source_directions_there_are(
+        tmp_path, capsys):
+    spectra = [spectrum(np.ones((6, 4, 4)), meta={"target": name, "role": role})
+               for name, role in (("star", "target"), ("off_001", "off source"))]
+    write_spectra(tmp_path / "dynspec.h5", spectra)
+    for target, place in (([], tmp_path / "plots"),
+                          (["--target", "off_001"], tmp_path / "plots" / "off_001")):
+        assert main([str(tmp_path), *SMALL, "--plots", "I", *target]) == 0
+        assert capsys.readouterr().out.split() == [str(place / "dynspec_I.png")]
 
 
 def masked_share(path):

@@ -15,6 +15,7 @@ from visds.dynspec.spectra_file import directions_of, read_spectrum, write_spect
 from visds.run_settings import STAGES
 
 KNOWN = {"longest_baseline_m": 1000.0, "flag_statistics": {"visibilities": 10, "used": 1.0}}
+PLAIN = ("--plots", "lightcurve", "--picture-resolution", "50")
 QUIET = ("--no-images", "--snapshots", "1")
 
 
@@ -40,7 +41,7 @@ def test_runs_of_each_scan_are_stitched_to_the_run_of_both(simulated, tmp_path):
         out = tmp_path / f"scans {len(outs)}"
         assert run(observation.measurement_set, out, "--scan", *scans, *QUIET).code == 0
         outs.append(out)
-    assert main([*map(str, outs[:2]), "-o", str(tmp_path / "both")]) == 0
+    assert main([*map(str, outs[:2]), "-o", str(tmp_path / "both"), *PLAIN]) == 0
     found, expected = (DynamicSpectrum.read(out) for out in (tmp_path / "both", outs[2]))
     for name in DynamicSpectrum.array_specs():
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
@@ -54,8 +55,11 @@ def test_runs_of_each_scan_are_stitched_to_the_run_of_both(simulated, tmp_path):
 def test_what_is_stitched_is_searched_and_drawn_as_a_run(tmp_path, capsys):
     outs = [folder(tmp_path, number) for number in (0, 1)]
     out = tmp_path / "nights"
-    assert main([*map(str, outs), "-o", str(out), "--expected-sign=-1"]) == 0
-    assert "night 1: scan 1 is 1001, scan 2 is 1002" in capsys.readouterr().out
+    assert main([*map(str, outs), "-o", str(out), "--expected-sign=-1", *PLAIN]) == 0
+    said = capsys.readouterr().out
+    assert "night 1: scan 1 is 1001, scan 2 is 1002" in said
+    assert f"plots: {out / 'plots'}; visds-plot {out} draws others" in said
+    assert [path.name for path in (out / "plots").iterdir()] == ["lightcurve.png"]
     detections = Table.read(out / "detections.ecsv")
     assert sorted(detections["scan"]) == [1, 1001]
     assert len(Table.read(out / "lightcurve.ecsv")) == 48
@@ -74,11 +78,12 @@ def test_targets_that_all_runs_have_are_stitched_and_what_is_off_source_where_it
                    night(0, "off source 2", role="off source")),
             folder(tmp_path, 1, night(1, "Second"), night(1, "off source 1", role="off source"),
                    away.replace(meta=away.meta | beside))]
-    assert main([*map(str, outs), "-o", str(tmp_path / "all")]) == 0
+    assert main([*map(str, outs), "-o", str(tmp_path / "all"), *PLAIN]) == 0
+    assert {path.name for path in (tmp_path / "all" / "plots").iterdir()} == {"test_star", "second"}
     metas = directions_of(tmp_path / "all" / "dynspec.h5")
     assert [meta["target"] for meta in metas] == ["test star", "second", "off source 1"]
     assert len(read_spectrum(tmp_path / "all" / "dynspec.h5", 2).time) == 48
-    assert main([*map(str, outs), "-o", str(tmp_path / "one"), "--target", "second"]) == 0
+    assert main([*map(str, outs), "-o", str(tmp_path / "one"), "--target", "second", *PLAIN]) == 0
     metas = directions_of(tmp_path / "one" / "dynspec.h5")
     assert [meta["target"] for meta in metas] == ["second", "off source 1"]
 
@@ -96,6 +101,7 @@ def test_what_cannot_be_stitched_is_one_line_and_leaves_what_is_there(tmp_path, 
             ([*outs, "-o", outs[1]], "is the folder of one of the runs"),
             ([outs[0], str(other), "-o", "new"], "the runs have no target in common: "),
             ([*outs, "-o", "new", "--target", "nobody"], "no direction 'nobody'; it has test star"),
+            ([*outs, "-o", "new", "--plots", "XX"], "--plots: 'XX' needs XX; there will be I, Q"),
             ([outs[0], str(tmp_path), "-o", "new"], "holds no dynspec.h5")):
         assert main(arguments) == 2
         error = capsys.readouterr().err
@@ -104,5 +110,5 @@ def test_what_cannot_be_stitched_is_one_line_and_leaves_what_is_there(tmp_path, 
 
 
 def test_the_settings_of_a_run_may_be_given():
-    own = {"detect", "polarization", "variability", "cut"}
+    own = {"detect", "polarization", "variability", "cut", "plot"}
     assert set(RUN_TABLES) < set(STAGES) <= {*RUN_TABLES, *own}

@@ -148,7 +148,9 @@ def test_rows_without_a_position_are_dropped_and_counted(written):
     assert read.name.tolist() == ["a", "d"]
     assert read.row.tolist() == [0, 3]
     assert read.table["name"].tolist() == ["a", "d"]
-    assert read.notes == ("2 of 4 rows have no position and are dropped",)
+    assert read.notes == ("2 of 4 rows have no position and are dropped: row 2 (b), row 3 (c)",)
+    nameless, = written("ra,dec\n1,2\n" + 8 * "3,\n").notes
+    assert nameless.endswith("dropped: row 2, row 3, row 4, row 5, row 6 and 3 more")
 
 
 def test_the_epoch_comes_from_column_coordinate_system_description_or_metadata(written):
@@ -231,6 +233,9 @@ def test_names_are_cut_and_not_rounded():
     (b"ra,dec\n1,95\n", "dec 95 deg in row 1 is not between -90 and 90"),
     (b"ra,dec\n1,5\n-999,5\n", "ra -999 deg in row 2"),
     (b"RA,DEC\n12:61:00,4\n", "column 'RA', row 1: '12:61:00' is not an angle"),
+    (b"ra;dec\n24,75;-17,95\n", "column 'ra', row 1: '24,75' has a decimal comma"),
+    (b"ra,dec\n24,75,-17,95\n", "4 cells in the first row and 2 names of columns: decimal commas"),
+    (b"ra dec pmra pmdec\n1 2 3 -4,5\n", "column 'pmdec' has decimal commas, as '-4,5'"),
     (b"alpha,beta\n1,2\n", "no position columns .* from its columns alpha, beta"),
     (b"ra,dec\n1,2\n1,2,3\n", "cannot be read: Number of header columns"),
     (b"ra,ra,dec\n1,2,3\n", "cannot be read: Duplicate column names"),

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from spectra import spectrum
 
 from visds.core.arrays import format_table
 from visds.core.flags import Flag
 from visds.crossmatch.match import COLUMNS
 from visds.dynspec.detection.columns import COLUMNS as detection
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+from visds.dynspec.fits import write_fits
 from visds.dynspec.flagging.counts import FlagCounts
 from visds.dynspec.light_curve import LightCurve
 from visds.dynspec.polarimetry.summary import COLUMNS as polarization
@@ -48,6 +50,21 @@ def test_formats_page_has_every_column_of_the_tables(columns):
     page = (ROOT / "docs/formats.md").read_text()
     for name, (_, unit, meaning) in columns.items():
         assert f"| `{name}` | {unit or '–'} | {meaning.replace('|', chr(92) + '|')} |" in page
+
+
+def test_the_lines_that_read_the_fits_file_do_so(tmp_path, monkeypatch):
+    page = (ROOT / "docs/formats.md").read_text().partition("\n## dynspec.fits\n")[2]
+    code = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
+    made = spectrum(np.ones((12, 4, 4)), sigma=0.01, scans=(1, 2))
+    write_fits([made], tmp_path / "dynspec.fits")
+    monkeypatch.chdir(tmp_path)
+    found = {}
+    exec(code, found)  # what a reader would type
+    assert np.floor(made.time[0]) + found["seconds"] / 86400 == pytest.approx(made.time[5],
+                                                                              abs=1e-9)
+    assert found["hertz"] == pytest.approx(made.frequency[2])
+    assert found["stokes"] == 1 and found["flux_density"].shape == (4, 4, 12)
+    np.testing.assert_array_equal(found["mjd"], made.time)
 
 
 def test_links_between_documents_lead_somewhere():

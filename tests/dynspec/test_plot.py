@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.image import PcolorImage
+from matplotlib.markers import CARETDOWN, CARETUP
 from matplotlib.patches import PathPatch
 from spectra import spectrum
 
@@ -332,12 +333,54 @@ def test_interpolation_shows_a_fraction_beside_cells_where_i_is_faint():
     assert (found[10:20:3, :, 2] > found[10:20:3, :, 1] + 0.2).all()  # purple: V/I = -80 %
 
 
-def test_a_panel_without_values_says_what_it_would_show():
+def test_a_panel_without_values_says_what_it_would_show_and_why_it_does_not():
     faint = spectrum(np.full((10, 4, 4), 0.01), sigma=0.2)
-    assert "V/I" in words(plot_figure(faint, "V/I")).split("\n")
-    assert "V/I" in words(plot_figure(faint, "overview")).split("\n")
+    dark = plot_figure(example(), "I", mask_below=["I=5Jy"])
     flagged = example().flag_cells(np.ones((60, 8), bool))
-    assert "Stokes V" in words(plot_figure(flagged, "V")).split("\n")
+    for figure, said in ((plot_figure(faint, "V/I"), "V/I: I < 5σ throughout"),
+                         (plot_figure(faint, "overview"), "V/I: I < 5σ throughout"),
+                         (dark, "Stokes I: masked (I ≤ 5 Jy) throughout"),
+                         (plot_figure(flagged, "V"), "Stokes V: no unflagged data")):
+        lines = words(figure).split("\n")
+        # A label where there is no colour bar would be of nothing.
+        assert said in lines and said.partition(":")[0] not in lines
+    coloured = words(plot_curve(faint, colour_by_polarization=True))
+    assert "V/I: I < 5σ throughout" in coloured and "V/I" not in coloured.split("\n")
+
+
+def test_a_point_beyond_the_axis_has_an_arrow_at_its_border_and_the_legend_says_so():
+    data = example(T=30)
+    figure = plot_curve(data, flux_range=["-0.2Jy", "0.6Jy"], curve_bin="none")
+    for axes, marker, border in zip(figure.axes, (CARETUP, CARETDOWN), (1, 0), strict=True):
+        line, = (one for one in axes.artists + axes.lines if one.get_marker() == marker)
+        places = next(one for one in axes.lines if one.get_marker() == "o").get_xdata()
+        np.testing.assert_array_equal(line.get_xdata(), places[10:20])
+        assert set(line.get_ydata()) == {border}
+    assert words(figure).split("\n").count("beyond the axis") == 1
+    assert "beyond" not in words(plot_curve(data))
+    # V is drawn with its negative side upwards: so is the arrow.
+    inverted = plot_curve(data, flux_range=["-0.2Jy", "0.6Jy"], curve_bin="none", invert_v=True)
+    assert any(one.get_marker() == CARETUP for one in inverted.axes[1].lines)
+
+
+@pytest.mark.parametrize(("low", "high"), [(548e6, 551e6), (555e6, 558e6), (549.5e6, 550.5e6)])
+def test_the_number_of_a_detection_at_the_border_is_in_the_panel(low, high):
+    data = example()
+    for first, last in ((0, 3), (30, 40), (56, 59)):
+        found = Table({"start": [data.time[first]], "stop": [data.time[last] + 1],
+                       "band_low": [low], "band_high": [high], "polarization": ["I"]})
+        figure = plot_figure(data, "I", detections=found)
+        FigureCanvasAgg(figure).draw()
+        number, = (text for text in figure.axes[0].texts if text.get_text() == "1")
+        box, panel = number.get_window_extent(), figure.axes[0].get_window_extent()
+        assert panel.x0 <= box.x0 and box.x1 <= panel.x1 + 1
+        assert panel.y0 - 1 <= box.y0 and box.y1 <= panel.y1 + 1
+
+
+def test_a_detection_outside_the_band_that_is_drawn_has_no_number_in_it():
+    found = Table({"start": [example().time[20]], "stop": [example().time[39]],
+                   "band_low": [600e6], "band_high": [601e6], "polarization": ["I"]})
+    assert "1" not in words(plot_figure(example(), "I", detections=found)).split("\n")
 
 
 def test_masked_and_flagged_cells_are_told_apart_and_named_only_where_there_are_some():

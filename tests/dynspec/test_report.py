@@ -8,9 +8,18 @@ import pytest
 from astropy.table import MaskedColumn, Table
 from spectra import spectrum
 
+from visds.core.error_text import value_with_error
 from visds.core.errors import FormatError
-from visds.dynspec.imaginary_part import ImaginaryPart
-from visds.dynspec.report import scan_table, variability_table, write_report
+from visds.dynspec.imaginary_part import ImaginaryPart, chi_squared, imaginary_parts
+from visds.dynspec.polarimetry.settings import PolarizationSettings
+from visds.dynspec.polarimetry.summary import mean_table
+from visds.dynspec.report import (
+    empty_integrations,
+    polarization_table,
+    scan_table,
+    variability_table,
+    write_report,
+)
 from visds.dynspec.variability.indices import statistics
 
 PIXEL = base64.b64decode(
@@ -128,6 +137,52 @@ def test_a_chance_probability_of_zero_is_that_of_a_match_at_the_same_place(tmp_p
     page = written(tmp_path / "report.html",
                    tables={"Matches": Table({"chance_probability": [0.0, 1.23456e-7]})})
     assert "1.23e-07" in page.text and "e-300" not in page.text
+
+
+def test_a_number_stands_beside_its_error_to_the_second_digit_of_it(tmp_path):
+    table = Table({"angle": [40.3, np.nan], "angle_error": [0.0123, np.nan], "rm_error": [1.5, 2]},
+                  units={"angle": "deg", "angle_error": "deg"})
+    page = written(tmp_path / "report.html", tables={"Some": table})
+    assert "40.300 ± 0.012" in page.text and "angle_error" not in page.text
+    assert "rm_error" in page.text
+
+
+def test_the_health_of_the_data_has_its_chi_squared_and_what_noise_has(tmp_path):
+    data = spectrum(np.zeros((40, 4, 2)), polarizations=("I", "V"), seed=3)
+    found = chi_squared(data)
+    page = written(tmp_path / "report.html", health=imaginary_parts(data), chi_squared=found,
+                   notes={"Health of the data": "so many are flagged."})
+    assert "(1 of noise)" in page.text and "so many are flagged." in page.text
+    for one in found.values():
+        assert one.line in page.text
+        assert one.line.startswith(value_with_error(one.value, one.error))
+    assert "chi-squared (1" not in written(tmp_path / "report.html").text
+
+
+def test_integrations_without_any_cell_are_counted():
+    data, flagged = spectrum(np.zeros((40, 4, 4))), np.zeros((40, 4), bool)
+    flagged[3, :2] = True
+    assert empty_integrations(data.flag_cells(flagged)) == ""
+    flagged[3:8] = True
+    assert empty_integrations(data.flag_cells(flagged)) == "5 of 40 integrations are fully flagged."
+
+
+def test_the_polarization_of_the_mean_has_its_angles_with_errors_and_no_empty_columns(tmp_path):
+    truth = np.zeros((40, 4, 4))
+    truth[..., :] = 1.0, 0.3, 0.4, -0.2
+    mean = mean_table(spectrum(truth, scans=(3, 5)), PolarizationSettings())
+    table = polarization_table(mean)
+    assert list(table["scan"]) == ["3", "5", "all"]
+    page = written(tmp_path / "report.html", tables={"Polarization": table})
+    row = mean[-1]
+    assert value_with_error(row["polarization_angle"], row["polarization_angle_error"]) in page.text
+    assert row["polarization_angle"] == pytest.approx(np.degrees(np.arctan2(0.4, 0.3)) / 2, abs=2)
+    # V/I of a bright source is known; nothing is said of what was not measured.
+    assert "-0.2" in table["V/I (68 % interval)"][-1] and " to " in table["V/I (68 % interval)"][-1]
+    parallel = polarization_table(mean_table(spectrum(truth[..., [0, 3]], polarizations=("I", "V")),
+                                             PolarizationSettings()))
+    assert not any(name.startswith(("fraction_L", "rm", "polarization")) for name in
+                   parallel.colnames)
 
 
 def test_shares_of_visibilities_and_of_cells_are_told_apart(tmp_path):

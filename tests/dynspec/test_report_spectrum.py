@@ -147,9 +147,8 @@ def test_colours_of_signed_stokes_parameters_have_zero_in_the_middle():
     assert limits["I"][1] > 1
 
 
-def events_of(data, **given):
-    return ReportSpectrum.of(data, detections=detection_table(data, [(20, 30, 4, 8, "-V", 21.0)]),
-                             **given).events
+def events_of(data, boxes=((20, 30, 4, 8, "-V", 21.0),), **given):
+    return ReportSpectrum.of(data, detections=detection_table(data, boxes), **given).events
 
 
 def test_an_event_has_its_box_numbers_with_errors_and_what_they_mean():
@@ -172,6 +171,22 @@ def test_an_event_has_its_box_numbers_with_errors_and_what_they_mean():
     assert event.position["text"] == "05:32:00.000 -05:00:00.000"
     assert event.position["degrees"] == "83.0000000 -5.0000000"
     assert "0.31″" in event.position["error"] and "assumed" in event.position["how"]
+
+
+def test_the_fluence_of_an_event_over_dead_time_says_how_much_of_it_was_observed():
+    data = observed(gap=300.0)  # scans of 30 integrations of 10 s
+    flagged = np.zeros((60, 16), bool)
+    flagged[34:36] = True
+    data = data.flag_cells(flagged)
+
+    def fluence(first, last):
+        event, = events_of(data, [(first, last, 4, 8, "-V", 21.0)])
+        return {name: value for lines in event.numbers.values() for name, value, _ in lines}[
+            "fluence"]
+
+    assert fluence(25, 40).endswith("of the 130 s of 450 s that were observed")
+    assert fluence(32, 38).endswith("of the 40 s of 60 s that were observed")
+    assert "observed" not in fluence(20, 30)
 
 
 def test_a_position_of_an_unknown_error_says_so():

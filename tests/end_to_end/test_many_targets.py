@@ -93,9 +93,14 @@ def test_other_targets_are_made_of_the_chunk_files(observation, model, out, caps
     arguments = [str(observation.measurement_set), "-o", str(out), "--model", str(model),
                  "--targets", str(fewer), "--within", "30arcmin", "--no-images", "--plots",
                  "lightcurve"]
+    gone = out / "plots" / "a target of before"
+    gone.mkdir(exist_ok=True)
+    (gone / "lightcurve.png").touch()
     assert main(arguments) == 2
     assert "--replace" in capsys.readouterr().err
+    assert gone.is_dir()
     assert main([*arguments, "--replace"]) == 0
     assert "2 chunks averaged again from chunk files" in (out / "log.txt").read_text()
     assert len(directions_of(out / "dynspec.h5")) == 12
     assert reused(out).startswith("2 chunks, 0 of them")
+    assert not gone.exists()

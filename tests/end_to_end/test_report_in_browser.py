@@ -34,7 +34,6 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 T, F, GAP = 60, 16, 3600.0
 SHORT = 0.025 * T * 10  # s: the gap as it is drawn
-LEFT, RIGHT = 46, 4
 
 
 def observed(name="AD Leo", polarizations=("I", "Q", "U", "V")):
@@ -245,6 +244,53 @@ def drag(page, start, stop, *, modifier=None):
     page.mouse.up()
     if modifier:
         page.keyboard.up(modifier)
+
+
+def written(page, *keys):
+    """Return what is written on the canvases of spectrum and light curve after some keys.
+
+    A list for each of (text, its left and its right end in pixels, whether it is turned).
+    """
+    page.evaluate("""() => {
+      const draw = CanvasRenderingContext2D.prototype.fillText;
+      window.writtenTexts = [];
+      CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+        const {e, b} = this.getTransform();
+        const {actualBoundingBoxLeft: left, actualBoundingBoxRight: right,
+               actualBoundingBoxAscent: up, actualBoundingBoxDescent: low} = this.measureText(text);
+        const ends = b ? [e - up, e + low] : [x - left, x + right];
+        window.writtenTexts.push([this.canvas, text, ends, b !== 0]);
+        draw.apply(this, arguments);
+      };
+      window.stopWriting = () => { CanvasRenderingContext2D.prototype.fillText = draw; };
+    }""")
+    press(page, *keys)
+    found = page.evaluate("""() => {
+      window.stopWriting();
+      return ["spectrum-plot", "curve-plot"].map(id => {
+        const canvas = document.querySelector(`#${id} canvas`);
+        // Where it was drawn last.
+        return [...new Map(window.writtenTexts.filter(([on, text]) => on === canvas && text)
+          .map(([, text, ...rest]) => [text, [text, ...rest]])).values()];
+      });
+    }""")
+    return [[(text, *ends, is_turned) for text, ends, is_turned in texts] for texts in found]
+
+
+@pytest.mark.parametrize("zooms", [1, 7])
+def test_numbers_beside_an_axis_do_not_touch_its_name(page, zooms):
+    for texts in written(page, *"]" * zooms):
+        (end,) = [right for _, _, right, is_turned in texts if is_turned]
+        numbers = [left for text, left, *_ in texts if re.fullmatch(r"−?\d+(\.\d+)?", text)]
+        assert len(numbers) > 1
+        assert min(numbers) > end
+
+
+def test_the_last_tick_of_time_has_its_whole_label(page):
+    _, texts = written(page, "+", "ArrowRight", "ArrowRight", "ArrowRight")
+    assert "to 2020-06-01 00:41:07 UTC" in shown(page)
+    (end,) = [right for text, _, right, _ in texts if text == "00:41:00"]
+    assert end < page.evaluate("() => document.querySelector('#curve-plot canvas').width")
 
 
 def test_dragging_zooms_to_a_box_pans_when_asked_and_a_double_click_shows_all(page, data):

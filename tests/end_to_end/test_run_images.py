@@ -48,9 +48,15 @@ def away(star, arcsec):
 
 @pytest.fixture(scope="module")
 def beside(observation, star, tmp_path_factory):
-    """Return the products of a run whose target is 1.5 arcsec (a third of a beam) off the star."""
+    """Return the products of a run whose target is 1.5 arcsec (a third of a beam) off the star.
+
+    A second one is the brightest source of the sky model.
+    """
     folder = tmp_path_factory.mktemp("run images") / "out"
-    run(observation, folder, "--target", away(star, 1.5), "--snapshots", "6")
+    model = Table.read(observation.components)
+    brightest = model[np.argmax(model["I"])]
+    run(observation, folder, "--target", away(star, 1.5), "--target",
+        f"{float(brightest['ra'])!r}deg {float(brightest['dec'])!r}deg", "--snapshots", "6")
     return folder
 
 

@@ -12,7 +12,7 @@ from visds.core.errors import SettingsError
 from visds.core.quantities import Bin
 from visds.dynspec.detection.detect import detect
 from visds.dynspec.detection.settings import DetectSettings
-from visds.injection.completeness import completeness, fluence_at, limits, wilson
+from visds.injection.completeness import completeness, fluence_at, level_text, limits, wilson
 from visds.injection.flare import Flare, peak_of
 from visds.injection.forced_photometry import ForcedPhotometry
 from visds.injection.placement import Kind, Room, Search, plan_searches
@@ -57,7 +57,9 @@ def test_flares_of_a_search_are_apart_and_clear_of_what_is_there_and_in_the_data
             assert (other.peak - one.peak) * 86400 > 10 * max(one.duration, other.duration) - 80
         for flare in search.flares:
             start, stop, low, high = flare.core(*there.band)
-            assert all(stop <= begin or end <= start for begin, end in there.taken)
+            beside = 3 * flare.duration / 86400
+            assert all(stop + beside <= begin or end <= start - beside
+                       for begin, end in there.taken)
             assert np.abs(there.time - flare.peak).min() * 86400 <= 5.001
             assert there.band[0] <= low < high <= there.band[1]
     assert {search.direction for search in searches} == {0, 1}
@@ -270,3 +272,16 @@ def test_completeness_is_counted_by_kind_and_polarization_and_gives_limits():
     # Half of the fluence is Stokes V.
     assert in_v["fluence_50"] == pytest.approx(3.0 / 2)
     assert np.isnan(in_v["fluence_95"])
+
+
+@pytest.mark.parametrize(("shares", "text", "half"), [
+    ([0.0, 0.5, 1.0], "2 Jy s", "1 Jy s"),
+    ([0.0, 0.1, 0.4], "more than 3 Jy s (the most put in)", "more than 1.5 Jy s (the most put in)"),
+    ([0.6, 0.8, 1.0], "less than 1 Jy s (the least put in)",
+     "less than 500 mJy s (the least put in)")])
+def test_a_level_that_no_fluence_tells_is_beyond_the_most_or_the_least_of_them(shares, text, half):
+    made = Table({"fluence": [3.0, 2.0, 1.0], "completeness": shares[::-1], "trials": [20] * 3,
+                  "searched": ["any"] * 3, "polarized": ["50%"] * 3})
+    assert level_text(0.5, made) == text
+    made["searched"] = "V"
+    assert level_text(0.5, made) == half

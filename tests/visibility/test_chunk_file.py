@@ -59,6 +59,15 @@ def test_some_integrations_are_read_alone(tmp_path, start, stop, nbytes):
     assert_equal(read_slabs(path, nbytes, start, stop), chunk.select_times(start, min(stop, T)))
 
 
+def test_a_chunk_is_read_and_written_whole(tmp_path):
+    path = tmp_path / "a.visibility.h5"
+    list(write_slabs(path, cut(ramp(), [4, 4, 3]), T, "key"))
+    assert_equal([VisibilityChunk.read(path)], ramp())
+    ramp().write(path, "other")
+    assert_equal(read_slabs(path, 3000), ramp())
+    assert stored_key(path, VisibilityChunk) == "other"
+
+
 @pytest.mark.parametrize("sizes", [[11], [4, 4, 3], [1] * 11])
 @pytest.mark.parametrize("nbytes", [1, 3000, 10**9])
 @pytest.mark.parametrize("correlations", [("RR", "RL", "LR", "LL"), ("YY", "XX")])

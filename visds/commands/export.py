@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from astropy.table import Table
@@ -49,6 +49,7 @@ examples:
 """
 _SUFFIXES = {"fits": ".fits", "ecsv": ".ecsv", "votable": ".vot", "csv": ".csv",
              "timeseries": ".timeseries.ecsv", "dstools": ".h5"}
+_FORMATS = {suffix: name for name, suffix in _SUFFIXES.items()} | {".xml": "votable"}
 _TABLES: dict[str, Callable[[Table, Path], None]] = {
     "fits": write_fits_table, "ecsv": write_ecsv, "votable": write_votable, "csv": write_csv}
 
@@ -57,7 +58,8 @@ _TABLES: dict[str, Callable[[Table, Path], None]] = {
 class ExportSettings:
     """What is written, and how."""
 
-    to: str | None = setting(None, "format: fits, ecsv, votable, csv, timeseries or dstools",
+    to: str | None = setting(None, "format: fits, ecsv, votable, csv, timeseries or dstools "
+                             "(default: what the suffix of -o FILE tells)",
                              choices=tuple(_SUFFIXES), metavar="FORMAT")
     target: str | None = setting(
         None, "name of the direction, of a run of several targets (default: the first)",
@@ -93,7 +95,7 @@ def _body(argv: Sequence[str] | None) -> int:
     arguments, settings = parser.parse(argv)
     chosen: ExportSettings = settings["export"]
     if chosen.to is None:
-        raise SettingsError(f"--to is missing: one of {', '.join(_SUFFIXES)}")
+        chosen = replace(chosen, to=_format_of(arguments.file))
     is_curve = chosen.light_curve or chosen.to == "timeseries"
     if chosen.to == "dstools" and chosen.light_curve:
         raise SettingsError("--light-curve: dstools has no files of light curves; it makes them of "
@@ -122,6 +124,19 @@ def _body(argv: Sequence[str] | None) -> int:
                   f"{len(directions)} directions; --target names another", file=sys.stderr)
     print(path)
     return ExitCode.OK
+
+
+def _format_of(file: str | None) -> str:
+    """Return the format that the name of a file asks for."""
+    if file is None:
+        raise SettingsError(f"--to is missing: one of {', '.join(_SUFFIXES)}; or -o FILE, whose "
+                            "suffix tells it")
+    # The longest first: a .timeseries.ecsv is an .ecsv too.
+    for suffix in sorted(_FORMATS, key=len, reverse=True):
+        if file.lower().endswith(suffix):
+            return _FORMATS[suffix]
+    raise SettingsError(f"cannot tell the format of {file}: give --to, or a name that ends in "
+                        + ", ".join(_FORMATS))
 
 
 def _selected(product: Path, number: int, chosen: ExportSettings) -> DynamicSpectrum:

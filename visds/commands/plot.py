@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.table import Table
 
 from visds.core.errors import ExitCode, FormatError, SettingsError
 from visds.core.files import name_of_file
@@ -17,7 +17,6 @@ from visds.core.quantities import Bin, channel_bin, frequency_range, time_bin
 from visds.core.settings import Parser, Settings, setting
 from visds.dynspec import binning
 from visds.dynspec.cuts import CutSettings, cut_cells, has_cuts
-from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.flag_region import CHANNELS_SYNTAX as CHANNELS
 from visds.dynspec.flag_region import SYNTAX as REGION
 from visds.dynspec.flag_region import (
@@ -28,12 +27,15 @@ from visds.dynspec.flag_region import (
     flag_regions,
     usable_cells,
 )
-from visds.dynspec.plots.draw import draw_products, integrations_in_column
-from visds.dynspec.plots.marks import times_outside
 from visds.dynspec.plots.settings import PlotSettings
-from visds.dynspec.plots.together import Part, TogetherSettings, draw_together
-from visds.dynspec.spectra_file import directions_of
+from visds.dynspec.plots.together_settings import TogetherSettings
 from visds.dynspec.variability.settings import VariabilitySettings
+
+if TYPE_CHECKING:  # what draws takes seconds to import, and mistakes are told before
+    from astropy.table import Table
+
+    from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+    from visds.dynspec.plots.together import Part
 
 _DESCRIPTION = """\
 Draw dynamic spectra and light curves from OUT/dynspec.h5, which visds-run makes; the measurement
@@ -110,36 +112,51 @@ def _body(argv: Sequence[str] | None) -> int:
     products = [_product(Path(out)) for out in arguments.out]
     if len(products) > 1 and not arguments.pictures:
         raise SettingsError("-o FOLDER is missing: where the pictures of several OUT are to go")
-    parts = []
-    for product, target in itertools.product(products, settings["select"].target or (None,)):
-        parts.append(_part(product, target, settings, is_one_of_several=len(products) > 1 or len(
-            settings["select"].target) > 1))
     folder = Path(arguments.pictures) if arguments.pictures else products[0].parent / "plots"
-    variability = settings["variability"]
-    if len(parts) > 1:
-        folder = folder if arguments.pictures else folder / "together"
-        paths = draw_together(parts, settings["plot"], settings["together"], folder,
-                              period=variability.period, epoch=variability.epoch)
-    else:
-        spectrum = parts[0].spectrum
-        for moment in times_outside(spectrum, settings["plot"].mark_time):
-            _say(f"warning: --mark-time {moment} is outside the data and not marked")
-        if not arguments.pictures and len(directions_of(products[0])) > 1:
-            folder /= name_of_file(str(spectrum.meta["target"]))
-        paths = draw_products(spectrum, parts[0].detections, settings["plot"], folder, variability)
-    for path in paths:
-        print(path)
-    if len(parts) == 1:
-        _say_columns(parts[0].spectrum, settings["plot"])
+    _draw(products, folder, settings, is_chosen=bool(arguments.pictures))
     for product in products:
         if _is_of_a_run(product.parent) and not (product.parent / "provenance.json").exists():
             _say(f"warning: the run in {product.parent} was not finished")
     return ExitCode.OK
 
 
+def _draw(products: Sequence[Path], folder: Path, settings: Settings, *, is_chosen: bool) -> None:
+    """Draw what is asked for and print the names; a folder that is not chosen gets folders."""
+    from visds.dynspec.plots.draw import draw_products
+    from visds.dynspec.plots.marks import times_outside
+    from visds.dynspec.plots.together import draw_together
+    from visds.dynspec.spectra_file import directions_of
+
+    parts = []
+    for product, target in itertools.product(products, settings["select"].target or (None,)):
+        parts.append(_part(product, target, settings, is_one_of_several=len(products) > 1 or len(
+            settings["select"].target) > 1))
+    variability = settings["variability"]
+    if len(parts) > 1:
+        folder = folder if is_chosen else folder / "together"
+        paths = draw_together(parts, settings["plot"], settings["together"], folder,
+                              period=variability.period, epoch=variability.epoch)
+    else:
+        spectrum = parts[0].spectrum
+        for moment in times_outside(spectrum, settings["plot"].mark_time):
+            _say(f"warning: --mark-time {moment} is outside the data and not marked")
+        # As visds-run does; an off-source direction is never in the place of the target.
+        targets = [meta.get("target") for meta in directions_of(products[0])
+                   if meta.get("role") != "off source"]
+        if not is_chosen and targets != [spectrum.meta.get("target")]:
+            folder /= name_of_file(str(spectrum.meta["target"]))
+        paths = draw_products(spectrum, parts[0].detections, settings["plot"], folder, variability)
+    for path in paths:
+        print(path)
+    if len(parts) == 1:
+        _say_columns(parts[0].spectrum, settings["plot"])
+
+
 def _part(product: Path, target: str | None, settings: Settings, *,
-          is_one_of_several: bool) -> Part:
+          is_one_of_several: bool) -> "Part":
     """Return a direction of a product as it is to be drawn, and say what was done to it."""
+    from visds.dynspec.plots.together import Part
+
     held = _read(product, target)
     spectrum, lines = select(held, settings["select"])
     if settings["cut"].is_any or not settings["select"].cuts:
@@ -154,7 +171,9 @@ def _part(product: Path, target: str | None, settings: Settings, *,
     return Part(spectrum, _detections(product.parent, spectrum), name)
 
 
-def _say_columns(spectrum: DynamicSpectrum, settings: PlotSettings) -> None:
+def _say_columns(spectrum: "DynamicSpectrum", settings: PlotSettings) -> None:
+    from visds.dynspec.plots.draw import integrations_in_column
+
     has_columns = len(spectrum.frequency) > 1 and settings.plots != ("lightcurve",)
     column = integrations_in_column(spectrum, settings)
     if has_columns and column > 1:
@@ -166,7 +185,9 @@ def _say(line: str) -> None:
     print(f"visds-plot: {line}", file=sys.stderr)
 
 
-def _read(product: Path, target: str | None) -> DynamicSpectrum:
+def _read(product: Path, target: str | None) -> "DynamicSpectrum":
+    from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+
     try:
         return DynamicSpectrum.read(product, target)
     except FormatError as error:
@@ -201,8 +222,8 @@ def _is_of_a_run(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("settings.toml", "log.txt"))
 
 
-def select(spectrum: DynamicSpectrum,
-           settings: SelectSettings) -> tuple[DynamicSpectrum, list[str]]:
+def select(spectrum: "DynamicSpectrum",
+           settings: SelectSettings) -> tuple["DynamicSpectrum", list[str]]:
     """Return the flagged, chosen and binned part of a spectrum, in this order.
 
     And what was flagged and binned, as lines of text.
@@ -244,8 +265,8 @@ def select(spectrum: DynamicSpectrum,
     return spectrum, lines
 
 
-def _flagged(spectrum: DynamicSpectrum,
-             settings: SelectSettings) -> tuple[DynamicSpectrum, list[str]]:
+def _flagged(spectrum: "DynamicSpectrum",
+             settings: SelectSettings) -> tuple["DynamicSpectrum", list[str]]:
     """Return the spectrum without the user's regions, and how much each option took."""
     lines = []
     channels = tuple(FlagRegion(channels=channels) for channels in settings.flag_channels)
@@ -262,8 +283,10 @@ def _flagged(spectrum: DynamicSpectrum,
     return spectrum, lines
 
 
-def _detections(folder: Path, spectrum: DynamicSpectrum) -> Table | None:
+def _detections(folder: Path, spectrum: "DynamicSpectrum") -> "Table | None":
     """Return the detections of a spectrum beside its product, None if there is no such file."""
+    from astropy.table import Table
+
     path = folder / "detections.ecsv"
     if not path.is_file():
         return None

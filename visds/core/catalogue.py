@@ -18,6 +18,7 @@ from visds.core.catalogue_mapping import column_mapping
 from visds.core.errors import CatalogueError
 
 _EPOCHS = (1800.0, 2200.0)
+_TOLD = 5
 _FRAME_WORDS = {"galactic": "galactic", "fk4": "B1950 (FK4)"}
 
 
@@ -140,7 +141,8 @@ class Catalogue:
         values["name"] = found.names()
         notes = found.notes()
         if dropped:
-            notes.append(f"{dropped} of {len(table)} rows have no position and are dropped")
+            notes.append(f"{dropped} of {len(table)} rows have no position and are dropped: "
+                         + _rows(np.flatnonzero(~keep), values["name"]))
         ra, dec = ra[keep], dec[keep]
         if frame != "icrs":
             notes.append(f"positions are converted from {_FRAME_WORDS[frame]} to ICRS")
@@ -239,6 +241,13 @@ def _check_positions(ra: np.ndarray, dec: np.ndarray, row: np.ndarray, source: s
             raise CatalogueError(f"{source}: {axis} {values[wrong[0]]:g} deg in row "
                                  f"{row[wrong[0]] + 1} is not between {low:g} and {high:g}"
                                  + (f" ({len(wrong)} such rows)" if len(wrong) > 1 else ""))
+
+
+def _rows(rows: np.ndarray, names: np.ndarray | None) -> str:
+    """Return the first rows in words, counted from 1, with their names if there are."""
+    told = [f"row {row + 1}" + (f" ({names[row]})" if names is not None and names[row] else "")
+            for row in rows[:_TOLD]]
+    return ", ".join(told) + (f" and {len(rows) - _TOLD} more" if len(rows) > _TOLD else "")
 
 
 def _position_errors(values: dict, dec: np.ndarray, found: Columns) -> dict:

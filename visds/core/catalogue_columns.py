@@ -21,7 +21,7 @@ from visds.core.catalogue_mapping import (
     unit_factor,
 )
 from visds.core.errors import CatalogueError
-from visds.core.sexagesimal import degrees
+from visds.core.sexagesimal import degrees, has_decimal_comma
 
 # The usual names, lower case and without punctuation, best first.
 _POSITIONS = (
@@ -63,7 +63,7 @@ _SINGLE = {
 _AMBIGUOUS = ("distance", "radius")
 # A unit at the end of a name: ra_deg, "Flux (mJy)", ra_error_arcsec.
 _SUFFIX = re.compile(r"(?P<base>.+?)[ _]*[_(\[]\s*(?P<unit>deg|arcsec|arcmin|mas|[munMU]?[Jj][Yy]|"
-                     r"(?:mas|arcsec)(?:/|_per_)yr|k?pc|lyr|[rR]_?[sS]un|[sS]ol_?[rR]ad)"
+                     r"(?:mas|arcsec)(?:/|_per_)yr|hours?|(?<=[(\[])h|k?pc|lyr|[rR]_?[sS]un|[sS]ol_?[rR]ad)"
                      r"\s*[)\]]?")
 
 
@@ -184,6 +184,11 @@ class Columns:
         try:
             return _numbers(self.table[mapped.column]) * factor
         except (ValueError, TypeError):
+            texts = _texts(self.table[mapped.column])
+            comma = next((text for text in texts if has_decimal_comma(text)), None)
+            if comma is not None:
+                raise CatalogueError(f"{self.source}: column '{mapped.column}' has decimal commas, "
+                                     f"as '{comma}': write points") from None
             message = f"column '{mapped.column}' is not of numbers"
             if explicit:
                 raise CatalogueError(f"{self.source}: {message}, so it cannot be {key}") from None

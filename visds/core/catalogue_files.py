@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import itertools
 import os
 import re
 import warnings
@@ -59,7 +60,7 @@ def read_table(path: str | os.PathLike, *, may_be_empty: bool = False) -> Table:
 def _head(path: Path) -> bytes:
     if path.is_dir():
         inside = path / "detections.ecsv"
-        raise CatalogueError(f"{path} is a folder, expected a catalogue"
+        raise CatalogueError(f"{path} is a folder, expected a table in a file"
                              + (f", as {inside}" if inside.is_file() else ""))
     try:
         with open(path, "rb") as stream:
@@ -68,7 +69,7 @@ def _head(path: Path) -> bytes:
             with gzip.open(path, "rb") as stream:
                 head = stream.read(_HEAD_BYTES)
     except (OSError, EOFError, zlib.error) as error:
-        raise CatalogueError(f"cannot read catalogue {path}: "
+        raise CatalogueError(f"cannot read {path}: "
                              f"{getattr(error, 'strerror', None) or error}") from error
     if not head.strip():
         raise CatalogueError(f"{path} is empty")
@@ -160,12 +161,23 @@ def _read_csv(path: Path) -> Table:
     body = [line for line in lines[first_row:] if line.strip() and not line.startswith("#")]
     if not body:
         raise CatalogueError(f"{path} has no rows")
+    cells = _column_names(body[0], delimiter)
+    if len(cells) > len(names) and delimiter == "," and _are_decimal_commas(cells):
+        raise CatalogueError(f"{path}: {len(cells)} cells in the first row and {len(names)} names "
+                             "of columns: decimal commas in a file whose columns are parted by "
+                             "commas cannot be told: write points")
     table = text_tables.read(
         body, format="no_header", names=names, delimiter=delimiter, guess=False,
         fast_reader=True, fill_values=[(text, "0") for text in _MISSING])
     table.meta["comments"] = [line.removeprefix("#").strip() for line in lines[:first_row]
                               if line.startswith("#")]
     return table
+
+
+def _are_decimal_commas(cells: list[str]) -> bool:
+    """Return whether a number may have been cut in two: digits after an integer."""
+    return any(re.fullmatch(r"[-+]?\d+", one) and re.fullmatch(r"\d+", other)
+               for one, other in itertools.pairwise(cells))
 
 
 def _header(lines: list[str]) -> tuple[str, int]:

@@ -52,11 +52,11 @@ class Progress:
         if self._bytes_new:
             text += f", {self._bytes_new / elapsed / 1e9:.2f} GB/s"
         if final:
-            text += f", {_duration(elapsed)}"
+            text += f", {duration_text(elapsed)}"
         else:
             share = self._bytes_done / self._nbytes if self._nbytes else self._done / self._total
             if share:
-                text += f", {_duration(elapsed * (1 - share) / share)} left"
+                text += f", {duration_text(elapsed * (1 - share) / share)} left"
         if self._terminal:
             width = 24
             filled = width * self._done // max(self._total, 1)
@@ -68,7 +68,8 @@ class Progress:
         self._stream.flush()
 
 
-def _duration(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
+    """Return a time as text: ``8.4 s``, ``3 min 25 s``, ``2 h 05 min``."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, seconds = divmod(round(seconds), 60)

@@ -40,6 +40,11 @@ def degrees(texts: list[str], axis: str, factor: float | None, where: str) -> np
     return values
 
 
+def has_decimal_comma(text: str) -> bool:
+    """Return whether a text is a number, or an angle, with a comma where a point should be."""
+    return re.fullmatch(r"\s*[+\-−]?[\d:hdms°'′\s]*\d,\d+\s*[s\"″]?\s*", text) is not None
+
+
 def _one(text: str, axis: str, factor: float, where: str, row: int) -> float:
     try:
         return float(text) * factor
@@ -49,8 +54,9 @@ def _one(text: str, axis: str, factor: float, where: str, row: int) -> float:
     seconds = float(match["seconds"] or 0) if match else 0.0
     # Rounding writes 60.0 at times; anything above is no angle.
     if match is None or minutes > 60 or seconds > 60:
-        raise CatalogueError(f"{where}, row {row + 1}: '{text}' is not an angle such as "
-                             f"{'12:34:56.7' if axis == 'ra' else '-45:06:07.8'}")
+        raise CatalogueError(f"{where}, row {row + 1}: '{text}' " + (
+            "has a decimal comma: write a point" if has_decimal_comma(text) else
+            f"is not an angle such as {'12:34:56.7' if axis == 'ra' else '-45:06:07.8'}"))
     value = float(match["first"]) + minutes / 60 + seconds / 3600
     if axis == "ra" and match["mark"] not in "d°":
         value *= 15

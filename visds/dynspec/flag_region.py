@@ -2,15 +2,18 @@
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from visds.core.errors import SettingsError
 from visds.core.flags import CELL_MASK, Flag
 from visds.core.quantities import frequency_range
-from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.plots.levels import flux_density
 from visds.dynspec.universal_time import UniversalTime, inside, time_range
+
+if TYPE_CHECKING:  # reading the options needs no sums, nor what compiles them
+    from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 
 SYNTAX = "scan=3,time=05:10-05:20,channels=10-20,v=5mJy (any of these)"
 CHANNELS_SYNTAX = "12, 10-20 (counted from 0, both ends included) or 550-560MHz"
@@ -24,7 +27,7 @@ class ChannelRange:
     last: float
     in_hertz: bool
 
-    def mask(self, spectrum: DynamicSpectrum) -> np.ndarray:
+    def mask(self, spectrum: "DynamicSpectrum") -> np.ndarray:
         """Return which channels (F, bool) are meant; in Hz, those that the range touches.
 
         Raises
@@ -62,7 +65,7 @@ class FlagRegion:
     v_limit: float | None = None
     text: str = ""
 
-    def mask(self, spectrum: DynamicSpectrum) -> np.ndarray:
+    def mask(self, spectrum: "DynamicSpectrum") -> np.ndarray:
         """Return which cells (T,F, bool) of a spectrum lie in the region.
 
         Raises
@@ -138,7 +141,7 @@ def flag_region(text: str) -> FlagRegion:
     return FlagRegion(**conditions, text=str(text))
 
 
-def usable_cells(spectrum: DynamicSpectrum) -> np.ndarray:
+def usable_cells(spectrum: "DynamicSpectrum") -> np.ndarray:
     """Return which cells (T,F, bool) have a value in any polarization."""
     return ((spectrum.flags & int(CELL_MASK)) == 0).any(axis=-1)
 
@@ -156,8 +159,8 @@ class FlaggedCells:
     idle: tuple[FlagRegion, ...]
 
 
-def flag_regions(spectrum: DynamicSpectrum,
-                 regions: tuple[FlagRegion, ...]) -> tuple[DynamicSpectrum, FlaggedCells]:
+def flag_regions(spectrum: "DynamicSpectrum",
+                 regions: tuple[FlagRegion, ...]) -> tuple["DynamicSpectrum", FlaggedCells]:
     """Return the spectrum with the flag REGION set in all regions, and how many cells that took.
 
     Each region is found in the spectrum as it was.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from visds.core.error_text import value_with_error
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 
 _WELL = (0.8, 1.25)
@@ -101,10 +102,11 @@ class ChiSquared:
             return "no unflagged data"
         scan = _farthest(self.scan_value, self.scan_error)
         channel = _farthest(self.channel_value, self.channel_error)
-        return (f"{self.value:.3f} ± {self.error:.3f}; farthest from 1: scan {self.scans[scan]} "
-                f"({self.scan_value[scan]:.2f} ± {self.scan_error[scan]:.2f}), the channel at "
-                f"{self.frequency[channel] / 1e6:.6g} MHz ({self.channel_value[channel]:.2f} ± "
-                f"{self.channel_error[channel]:.2f})")
+        return (f"{value_with_error(self.value, self.error)}; farthest from 1: scan "
+                f"{self.scans[scan]} "
+                f"({value_with_error(self.scan_value[scan], self.scan_error[scan])}), the channel "
+                f"at {self.frequency[channel] / 1e6:.6g} MHz "
+                f"({value_with_error(self.channel_value[channel], self.channel_error[channel])})")
 
 
 def chi_squared(spectrum: DynamicSpectrum) -> dict[str, ChiSquared]:

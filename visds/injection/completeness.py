@@ -6,6 +6,7 @@ import numpy as np
 from astropy.table import Table
 from scipy.optimize import isotonic_regression
 
+from visds.core.flux_text import flux_text
 from visds.injection.flare import peak_of
 
 LEVELS = (50, 90, 95)
@@ -75,6 +76,12 @@ def completeness(injections: Table) -> Table:
     return table
 
 
+def of_search(completeness: Table, row: Table.Row) -> Table:
+    """Return the rows of completeness that a row of the limits was made of."""
+    return completeness[np.all([completeness[name] == row[name]
+                                for name in (*_KEYS, "searched")], axis=0)]
+
+
 def limits(completeness: Table, shape: str) -> Table:
     """Return the fluences at which half, nine tenths and 95 % of flares are found.
 
@@ -86,7 +93,7 @@ def limits(completeness: Table, shape: str) -> Table:
     for kind in _kinds(completeness):
         for searched in dict.fromkeys(kind["searched"]):
             one = kind[kind["searched"] == searched]
-            share = _share(one["polarized"][0]) if searched == "V" else 1.0
+            share = _searched_share(one)
             row = {name: one[name][0] for name in (*_KEYS, "searched")}
             for level in LEVELS:
                 for ending, column in (("", "completeness"), ("_low", "completeness_high"),
@@ -101,15 +108,35 @@ def limits(completeness: Table, shape: str) -> Table:
 def fluence_at(level: float, fluence: np.ndarray, completeness: np.ndarray,
                trials: np.ndarray) -> float:
     """Return the fluence at which completeness reaches a level; NaN if between none of these."""
-    order = np.argsort(fluence)
-    fluence = np.asarray(fluence, float)[order]
-    rising = isotonic_regression(np.asarray(completeness, float)[order],
-                                 weights=np.asarray(trials, float)[order]).x
+    fluence, rising = _rising(fluence, completeness, trials)
     above = int(np.argmax(rising >= level))
     if rising[above] < level or above == 0:
         return np.nan
     share = (level - rising[above - 1]) / (rising[above] - rising[above - 1])
     return float(fluence[above - 1] + share * (fluence[above] - fluence[above - 1]))
+
+
+def level_text(level: float, made: Table) -> str:
+    """Return in words where completeness reaches a level: a fluence, or on which side of all.
+
+    `made` are the rows of `completeness` of one kind of flares and one search.
+    """
+    columns = _searched_share(made) * made["fluence"], made["completeness"], made["trials"]
+    found = fluence_at(level, *columns)
+    if np.isfinite(found):
+        return f"{flux_text(found)} s"
+    fluence, rising = _rising(*columns)
+    is_least = rising[-1] >= level
+    return (f"less than {flux_text(fluence[0])} s (the least put in)" if is_least else
+            f"more than {flux_text(fluence[-1])} s (the most put in)")
+
+
+def _rising(fluence: np.ndarray, completeness: np.ndarray,
+            trials: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return fluences that ascend, and completeness made to rise with them."""
+    order = np.argsort(fluence)
+    return np.asarray(fluence, float)[order], isotonic_regression(
+        np.asarray(completeness, float)[order], weights=np.asarray(trials, float)[order]).x
 
 
 def _kinds(table: Table) -> Iterator[Table]:
@@ -128,6 +155,11 @@ def _searches(kind: Table) -> list[tuple[str, str]]:
 
 def _share(polarized: str) -> float:
     return float(str(polarized).strip("+-%")) / 100
+
+
+def _searched_share(rows: Table) -> float:
+    """Return the share of the fluences, of Stokes I, in what is searched."""
+    return _share(rows["polarized"][0]) if rows["searched"][0] == "V" else 1.0
 
 
 def _row(flares: Table, searched: str, found: np.ndarray) -> dict:

@@ -15,13 +15,17 @@ from visds.injection.settings import Fraction, InjectSettings
 
 # In fluences of the threshold: where completeness rises, and far above, for gains that vary and
 # sources that are not subtracted raise what is needed.
-_STRENGTHS = (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0)
-_AUTOMATIC = (2, 8)
+AUTOMATIC_STRENGTHS = (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0)
+AUTOMATIC_DURATIONS = (2, 8)
+"""In integrations."""
 _LONGEST = 1 / 8
 # More would change the level that they stand on.
-_MOST, _SHARE = 8, 0.1
+MOST_IN_A_SEARCH = 8
+_SHARE = 0.1
 _ATTEMPTS = 50
 _APART = 9.0
+# An event takes in what is beside it by the width of the narrower of both.
+_APART_FROM_EVENTS = 3.0
 _SAMPLES = 24
 
 
@@ -77,7 +81,7 @@ class Room:
         """Return a flare at random clear of all that is there; None if none was found.
 
         Its peak is inside an integration with data. All that is above half of its peak is clear of
-        what is there already, and of that of `others` by so many durations that the search does
+        what is there already, and of that of `others`, by so many durations that the search does
         not take two for one.
         """
         low, high = self.band
@@ -86,7 +90,9 @@ class Room:
             flare = self.at_random(kind, settings, rng)
             begin, end, *_ = flare.core(low, high)
             apart = [_APART * max(flare.duration, other.duration) / 86400 for other in others]
-            if not any(begin < last and first < end for first, last in self.taken) and not any(
+            beside = _APART_FROM_EVENTS * flare.duration / 86400
+            if not any(begin - beside < last and first < end + beside
+                       for first, last in self.taken) and not any(
                     begin - gap < last and first < end + gap
                     for gap, (first, last, *_) in zip(apart, cores, strict=True)):
                 return flare
@@ -119,7 +125,7 @@ class Room:
 def automatic_durations(room: Room) -> tuple[float, ...]:
     """Return durations (s) of 2 and 8 integrations; of one, where 2 are an eighth of all time."""
     usual = float(np.median(room.integration))
-    chosen = [count * usual for count in _AUTOMATIC
+    chosen = [count * usual for count in AUTOMATIC_DURATIONS
               if count * usual <= _LONGEST * room.integration.sum()]
     return tuple(chosen) or (usual,)
 
@@ -162,7 +168,7 @@ def automatic_fluences(needed: Sequence[float]) -> tuple[float, ...]:
         raise SettingsError("--fluence: no such flare can be measured in these data; expected a "
                             "shorter --duration, or polarization that is searched")
     middle = float(np.median(finite))
-    return tuple(float(f"{middle * strength:.3g}") for strength in _STRENGTHS)
+    return tuple(float(f"{middle * strength:.3g}") for strength in AUTOMATIC_STRENGTHS)
 
 
 def plan_searches(kinds: Sequence[Kind], rooms: Sequence[Room], settings: InjectSettings
@@ -185,7 +191,7 @@ def plan_searches(kinds: Sequence[Kind], rooms: Sequence[Room], settings: Inject
         for direction, room in enumerate(rooms):
             flares: list[Flare] = []
             placed: list[Kind] = []
-            while waiting and len(flares) < _MOST:
+            while waiting and len(flares) < MOST_IN_A_SEARCH:
                 filled = sum(flare.duration for flare in flares) + waiting[0].duration
                 if flares and filled > _SHARE * room.integration.sum():
                     break

@@ -1,8 +1,10 @@
 """A chunk of visibilities: one field, spectral window and scan, some integrations."""
 
+import os
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -43,6 +45,27 @@ class VisibilityChunk(Record):
     scan: int = attribute("scan number")
     spectral_window: int = attribute("spectral window")
     meta: dict[str, Any] = attribute("where it came from", {})
+
+    def write(self, path: str | os.PathLike, key: str = "") -> None:
+        """Write the chunk as the chunk file of one slab; see `visds.visibility.chunk_file`."""
+        from visds.visibility.chunk_file import write_slabs  # which knows what a chunk is
+
+        for _ in write_slabs(path, iter([self]), len(self.time), key):
+            pass
+
+    @classmethod
+    def read(cls, path: str | os.PathLike) -> Self:
+        """Return the whole chunk of a chunk file; see `visds.visibility.chunk_file`.
+
+        Raises
+        ------
+        FormatError
+            As `read_slabs`.
+        """
+        from visds.visibility.chunk_file import read_slabs
+
+        chunk, = read_slabs(path, sys.maxsize)
+        return chunk
 
     def select_times(self, start: int, stop: int) -> "VisibilityChunk":
         """Return the chunk's integrations from `start` to before `stop`, as views."""

@@ -9,14 +9,8 @@ from spectra import spectrum
 from visds.core.errors import SettingsError
 from visds.dynspec.cuts import CutSettings, cut_cells
 from visds.dynspec.plots.settings import plot_settings
-from visds.dynspec.plots.together import (
-    COLOURS,
-    Part,
-    SharedAxis,
-    TogetherSettings,
-    draw_together,
-    together_figure,
-)
+from visds.dynspec.plots.together import COLOURS, Part, SharedAxis, draw_together, together_figure
+from visds.dynspec.plots.together_settings import TogetherSettings
 
 PERIOD = 7200.0
 
@@ -113,6 +107,26 @@ def test_a_curve_of_each_spectrum_has_the_colour_of_the_legend():
         to_rgba(colour) for colour in COLOURS[:2]]
     assert len(panels(made)) == 2
     assert all(set(COLOURS[:2]) <= set(points(axes)) for axes in panels(made))
+
+
+def test_bins_of_overlaid_curves_are_named_only_where_there_are_some_and_who_chose_them():
+    def said(**options):
+        faint = [part(start, flare=(0, 0), seed=seed, T=60)
+                 for seed, start in enumerate((59000.2, 59030.2))]
+        made = figure(faint, "lightcurve", light_curves="overlaid", align="start", **options)
+        return {text for text in names(made) if "bin" in text}
+
+    assert said(curve_bin="none") == set()
+    assert said(curve_bin="30s") == {"bins of 30 s"}
+    assert said() == {"bins of 20 s, chosen automatically"}
+
+
+def test_an_overlaid_spectrum_without_data_is_said_to_be_so():
+    dark = part(59030.2)
+    dark = Part(dark.spectrum.flag_cells(np.ones((40, 4), bool)), None)
+    made = figure([part(), dark], "lightcurve", light_curves="overlaid", align="start")
+    assert [text.get_text() for text in made.legends[0].get_texts()] == [
+        "2020 May 31", "2020 Jun 30 (no unflagged data)"]
 
 
 def test_detections_move_with_their_spectrum():

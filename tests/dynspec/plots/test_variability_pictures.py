@@ -75,9 +75,31 @@ def test_blocks_are_drawn_from_edge_to_edge_over_the_light_curve():
     assert steps[1][0, 1] == pytest.approx(2, abs=0.02)
 
 
+def test_a_point_beyond_the_axis_of_blocks_has_an_arrow():
+    data = spectrum(np.ones((60, 4, 1)), polarizations=("I",), sigma=0.05)
+    assert "arrows" not in words(data.plot("bayesian_blocks", curves="I"))
+    # In one integration baselines differ: the error is huge, and the flux density far off.
+    scale = np.ones((60, 1, 1))
+    scale[7] = 5
+    weak = data.replace(sum_wv=data.sum_wv * scale, sum_w2v2=data.sum_w2v2 * scale**8)
+    figure = weak.plot("bayesian_blocks", curves="I")
+    assert "arrows: points beyond the axis" in words(figure)
+
+
 def test_a_structure_function_says_its_slope_and_an_autocorrelation_that_there_is_no_width():
     assert "slope" in words(example().plot("structure_function"))
-    assert "no width" in words(example().plot("autocorrelation"))
+    assert "no width: no peak above the noise" in words(example().plot("autocorrelation"))
+
+
+def test_an_autocorrelation_of_few_lags_shows_all_of_them_and_says_how_many_there_are():
+    figure = example().select_times(np.arange(6)).plot("autocorrelation", curves="I")
+    assert "no width: 2 lags with data" in words(figure)
+    for axes, number in zip(figure.axes[1:], (2, 4), strict=True):
+        line, = (one for one in axes.lines if one.get_marker() == "o")
+        x, y = line.get_data()
+        low, high = axes.get_xlim()
+        # All within the frame, and none on it.
+        assert np.sum(np.isfinite(y) & (x > low) & (x < high)) == number == len(x)
 
 
 def test_what_cannot_be_measured_is_refused_with_the_reason():

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from visds.core.errors import SettingsError
+from visds.core.plural import counted
 from visds.dynspec.plots.colour import FLAGGED, SIGNED_MAP
 from visds.dynspec.plots.figure import LINE, NotebookFigure, Panel, write_in
 from visds.dynspec.plots.light_curve import COLOURS
@@ -15,6 +16,8 @@ from visds.dynspec.variability.autocorrelation import Autocorrelation, PeakShape
 
 _SHOWN = 6.0
 """Widths of the peak to which lags are drawn, if they reach that far."""
+_LEAST, _FEW = 5, 25
+"""Lags below which a cut shows no width, and points below which they are drawn larger."""
 
 
 def autocorrelation_figure(made: Mapping[str, tuple[Autocorrelation, PeakShape]], title: str,
@@ -65,11 +68,11 @@ def _draw_row(panels: list[Panel], label: str, found: Autocorrelation, shape: Pe
     if not np.isfinite(scale):
         scale = np.nanmax(np.abs(near)) if np.isfinite(near).any() else 1.0
     values = values / scale
-    time_name, time = _unit(found.time_lag[-1], (("s", 1.0), ("min", 60.0), ("h", 3600.0)))
+    reach = [_reach(found.time_lag, values[:, K], shape.time_width),
+             _reach(found.frequency_lag, values[L], shape.frequency_width)]
+    time_name, time = _unit(reach[0], (("s", 1.0), ("min", 60.0), ("h", 3600.0)))
     frequency_name, frequency = _unit(
-        found.frequency_lag[-1], (("Hz", 1.0), ("kHz", 1e3), ("MHz", 1e6), ("GHz", 1e9)))
-    reach = [_reach(found.time_lag[-1], shape.time_width),
-             _reach(found.frequency_lag[-1], shape.frequency_width)]
+        reach[1], (("Hz", 1.0), ("kHz", 1e3), ("MHz", 1e6), ("GHz", 1e9)))
     _draw_plane(panels[0].axes, found, values, shape, time, frequency, reach)
     panels[0].axes.set_xlabel(f"Time lag ({time_name})")
     panels[0].axes.set_ylabel(f"Frequency lag ({frequency_name})")
@@ -84,11 +87,12 @@ def _draw_row(panels: list[Panel], label: str, found: Autocorrelation, shape: Pe
         half = len(lag) // 2
         noise = found.noise / abs(scale) / np.sqrt(np.maximum(pairs, 1.0))
         axes.fill_between(lag / unit, -noise, noise, color="#dddddd", linewidth=0)
+        shown = cut[(lag > 0) & (lag <= end) & np.isfinite(cut)]
         axes.plot(lag[half + 1:] / unit, cut[half + 1:], linestyle="none", marker="o",
-                  markersize=1.8, markeredgewidth=0, color=COLOURS[label])
+                  markersize=3.0 if len(shown) < _FEW else 1.8, markeredgewidth=0,
+                  color=COLOURS[label])
         axes.axhline(0, color="black", linewidth=0.4)
         axes.set_xlim(0, end / unit)
-        shown = cut[(lag > 0) & (lag <= end) & np.isfinite(cut)]
         axes.set_ylim(min(-0.3, 1.1 * shown.min(initial=0)), max(1.3, 1.2 * shown.max(initial=0)))
         axes.set_ylabel("Correlation / amplitude" if has_fit else "Correlation / highest")
         axes.set_xlabel(("Time" if panel is panels[1] else "Frequency") + f" lag ({name})")
@@ -102,7 +106,9 @@ def _draw_row(panels: list[Panel], label: str, found: Autocorrelation, shape: Pe
                      f"{width / unit:.{digits}f} ± {total / unit:.{digits}f} {name}",
                      settings.points)
         else:
-            write_in(panel, "wider than the lags" if has_fit else "no width", settings.points)
+            write_in(panel, "wider than the lags" if has_fit else "no width: "
+                     + ("no peak above the noise" if len(shown) >= _LEAST else
+                        f"{counted(len(shown), 'lag')} with data"), settings.points)
 
 
 def _draw_plane(axes: Axes, found: Autocorrelation, values: np.ndarray, shape: PeakShape,
@@ -125,8 +131,12 @@ def _draw_plane(axes: Axes, found: Autocorrelation, values: np.ndarray, shape: P
     axes.set_ylim(-reach[1] / frequency, reach[1] / frequency)
 
 
-def _reach(longest: float, width: float) -> float:
-    return min(longest, _SHOWN * width) if np.isfinite(width) else longest
+def _reach(lag: np.ndarray, cut: np.ndarray, width: float) -> float:
+    """Return to what lag a cut is drawn: half a step beyond the last of which there are pairs."""
+    held = lag[np.isfinite(cut) & (lag > 0)]
+    longest = held.max() if len(held) else lag[-1]
+    end = longest + (lag[1] - lag[0]) / 2
+    return min(end, _SHOWN * width) if np.isfinite(width) else end
 
 
 def _unit(largest: float, units: tuple[tuple[str, float], ...]) -> tuple[str, float]:

@@ -6,7 +6,8 @@ import numpy as np
 from astropy.table import Table
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
 
 from visds.core.flux_text import flux_unit
 from visds.dynspec.plots.figure import (
@@ -17,12 +18,16 @@ from visds.dynspec.plots.figure import (
     save_figure,
     stacked_panels,
 )
+from visds.dynspec.plots.marks import mark_beyond
 
 _POINTS, _WIDTH, _HEIGHTS, _RESOLUTION = 8, 5.2, (2.0, 1.1), 200
 _COLOURS = "#0b5fa5", "#c8501e", "#2f8f4e", "#7a4fa3", "#8a6d1d", "#5b5b5b"
 _MARKERS = "osD^vP"
-_FAINT = "#b0b0b0"
+_FAINT, _GREY = "#b0b0b0", "#555555"
 _NAMED = 0.5, 0.9
+_DECADES = 4
+"""So many decades of fluence have more ticks than the powers of ten."""
+_SHARES = 0, 0.25, 0.5, 0.75, 0.9, 1
 
 
 def completeness_picture(completeness: Table, path: str | os.PathLike) -> None:
@@ -43,8 +48,8 @@ def completeness_figure(completeness: Table) -> Figure:
     For the target and for the field two panels each. In the upper the share of flares that are
     found against their fluence, with its 68 % interval, a colour for each duration and
     polarization. In the lower the mean ratio of measured to true fluence with its standard error:
-    filled, of the events found; open, fitted to all flares, found or not. Fluences of zero are
-    drawn at the left edge.
+    filled, of the events found; open, fitted to all flares, found or not; an arrow at the border
+    stands for a ratio beyond the axis. Fluences of zero are drawn at the left edge.
     """
     with picture_style(_POINTS):
         line = _POINTS * LINE
@@ -54,12 +59,15 @@ def completeness_figure(completeness: Table) -> Figure:
         places = list(dict.fromkeys(rows["place"]))
         figure, panels = stacked_panels(
             _WIDTH, _HEIGHTS * len(places), label_size=_POINTS, bottom_lines=2.9,
-            top_lines=1.5 + 1.3 * -(-len(kinds) // 3), space=line,
+            top_lines=2.8 + 1.3 * -(-len(kinds) // 3), space=line,
             has_bars=[False] * 2 * len(places))
-        name, unit, least = _fluence_axis(np.asarray(rows["fluence"], float))
-        handles = {}
+        fluence = np.asarray(rows["fluence"], float)
+        name, unit, least = _fluence_axis(fluence)
+        ticks = _fluence_ticks(fluence / unit, least)
+        handles, marks = {}, _mark_handles()
         for place, share, ratio in zip(places, panels[::2], panels[1::2], strict=True):
             here = rows[rows["place"] == place]
+            drawn = []
             for number, (duration, polarized) in enumerate(kinds):
                 one = here[(here["duration"] == duration) & (here["polarized"] == polarized)]
                 style = {"color": _COLOURS[number % len(_COLOURS)], "markersize": 3.2,
@@ -68,26 +76,31 @@ def completeness_figure(completeness: Table) -> Figure:
                 at = np.maximum(np.asarray(one["fluence"], float) / unit, least)
                 handles[number] = _draw_share(share.axes, at, one, style)
                 handles[number].set_label(f"{duration:g} s, {_polarization_text(polarized)}")
-                _draw_ratios(ratio.axes, at, one, style)
+                drawn.append((at, one, style))
             share.axes.set_ylabel("Found at the target" if place == "target"
                                   else "Found in the field")
             share.axes.set_ylim(-0.03, 1.03)
+            share.axes.set_yticks(_SHARES, [f"{share:g}" for share in _SHARES])
             for level in _NAMED:
                 share.axes.axhline(level, color=_FAINT, linewidth=0.5, zorder=0)
             ratio.axes.axhline(1, color=_FAINT, linewidth=0.5, zorder=0)
             ratio.axes.set_ylabel("Fluence,\nmeasured / true")
             ratio.axes.set_ylim(*_limits(here))
+            for at, one, style in drawn:
+                marks += _draw_ratios(ratio.axes, at, one, style)
         for panel in panels:
             panel.axes.set_xscale("log")
-            panel.axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            panel.axes.xaxis.set_minor_formatter(NullFormatter())
-            panel.axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            panel.axes.xaxis.set_minor_locator(NullLocator())
+            panel.axes.set_xticks(list(ticks), list(ticks.values()))
             panel.axes.tick_params(labelbottom=panel is panels[-1])
         panels[-1].axes.set_xlabel(f"Fluence of the flare, Stokes I ({name} s)")
         top = fit_margins(panels, _POINTS)[0].axes.get_position()
-        figure.legend(handles=list(handles.values()), loc="lower left", ncols=3,
-                      bbox_to_anchor=(top.x0, top.y1 + 0.01), **LEGEND)
-        figure.text(top.x0, 1 - 0.3 * line / figure.get_size_inches()[1],
+        height = figure.get_size_inches()[1]
+        for lines, shown in ((1.5, handles), (0.2, {
+                handle.get_label(): handle for handle in marks})):
+            figure.legend(handles=list(shown.values()), loc="lower left", ncols=3,
+                          bbox_to_anchor=(top.x0, top.y1 + lines * line / height), **LEGEND)
+        figure.text(top.x0, 1 - 0.3 * line / height,
                     f"{completeness.meta.get('target', '')}: search at S/N of "
                     f"{completeness.meta.get('threshold', np.nan):.2f}", ha="left", va="top")
     return figure
@@ -98,12 +111,25 @@ def _fluence_axis(fluence: np.ndarray) -> tuple[str, float, float]:
     positive = fluence[fluence > 0]
     if not len(positive):
         return "Jy", 1.0, 0.1
-    name, unit = flux_unit(float(positive.min()))
+    name, unit = flux_unit(float(np.sqrt(positive.min() * positive.max())))
     return name, unit, float(positive.min()) / 1.5 / unit
 
 
+def _fluence_ticks(fluence: np.ndarray, least: float) -> dict[float, str]:
+    """Return the ticks of an axis of fluences with their labels; that of 0 is at `least`."""
+    positive = fluence[fluence > 0]
+    ticks = {least: "0"} if (fluence <= 0).any() else {}
+    if not len(positive):
+        return ticks
+    low, high = positive.min() / 1.1, positive.max() * 1.1
+    powers = np.arange(np.floor(np.log10(low)), np.log10(high))
+    times = (1, 2, 5) if len(powers) <= _DECADES else (1,)
+    return ticks | {float(tick): f"{tick:g}" for power in powers for tick in
+                    np.array(times) * 10.0**power if low <= tick <= high}
+
+
 def _polarization_text(polarized: str) -> str:
-    return f"V/I {polarized}" if polarized[0] in "+-" else f"|V/I| {polarized}"
+    return (f"V/I {polarized}" if polarized[0] in "+-" else f"|V/I| {polarized}").replace("-", "−")
 
 
 def _draw_share(axes: Axes, fluence: np.ndarray, rows: Table, style: dict):
@@ -113,7 +139,9 @@ def _draw_share(axes: Axes, fluence: np.ndarray, rows: Table, style: dict):
                          np.maximum(rows["completeness_high"] - share, 0)], **style)
 
 
-def _draw_ratios(axes: Axes, fluence: np.ndarray, rows: Table, style: dict) -> None:
+def _draw_ratios(axes: Axes, fluence: np.ndarray, rows: Table, style: dict) -> list[Line2D]:
+    """Draw both ratios; return what a legend has to explain of those beyond the axis."""
+    beyond: list[Line2D] = []
     for name, fill, shift in (("forced_ratio", "white", 0.985),
                               ("fluence_ratio", style["color"], 1.015)):
         values = np.asarray(rows[name], float)
@@ -121,6 +149,16 @@ def _draw_ratios(axes: Axes, fluence: np.ndarray, rows: Table, style: dict) -> N
         told = np.isfinite(values)
         axes.errorbar(shift * fluence[told], values[told], errors[told],
                       **style | {"linestyle": "none", "markerfacecolor": fill})
+        beyond += mark_beyond(axes, shift * fluence[told], values[told], style["color"])
+    return beyond
+
+
+def _mark_handles() -> list[Line2D]:
+    """Return what a legend says of filled and open marks."""
+    style = {"linestyle": "none", "marker": "o", "markersize": 3.2, "markeredgewidth": 0.6,
+             "color": _GREY}
+    return [Line2D([], [], **style, label="ratio: mean of the flares found"),
+            Line2D([], [], **style, markerfacecolor="white", label="of all, fitted where put in")]
 
 
 def _limits(rows: Table) -> tuple[float, float]:

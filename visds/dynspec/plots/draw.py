@@ -195,9 +195,9 @@ def _spectrum_figure(pictured: Pictured, drawn: Quantity, settings: PlotSettings
     height = settings.picture_height or (2.5 if settings.is_narrow else 3.1)
     if len(pictured.band.time) == 1:
         figure, panels = panels_of(settings, [1.0], height, None, has_bars=[False])
-        draw_single_integration(panels[0], spectrum, drawn, settings)
+        legend = draw_single_integration(panels[0], spectrum, drawn, settings)
         panels = fit_margins(panels, settings.points)
-        write_title(figure, panels[0], title_words(spectrum), settings, [])
+        write_title(figure, panels[0], title_words(spectrum), settings, legend)
         return figure
     axis = time_axis(pictured.band, settings)
     column = integrations_in_column(pictured.band, settings)

@@ -28,7 +28,7 @@ from visds.dynspec.plots.colour import (
     log_ticks,
     robust_limits,
 )
-from visds.dynspec.plots.figure import Panel, leave_empty, write_in
+from visds.dynspec.plots.figure import Panel, leave_out, write_in
 from visds.dynspec.plots.frequency_axis import FrequencyAxis
 from visds.dynspec.plots.levels import Level
 from visds.dynspec.plots.marks import (
@@ -107,14 +107,15 @@ def draw_dynamic_spectrum(panel: Panel, spectrum: DynamicSpectrum, quantity: Qua
     axes.set_ylabel(frequency_axis.label)
     if frequency_axis.breaks:
         axes.set_yticks(*frequency_axis.ticks(panel.height, settings.points / 72))
-    if flagged.all():
-        write_in(panel, "no unflagged data", settings.points)
-    elif quantity.not_given and (faint | flagged).all():
-        write_in(panel, f"{quantity.not_given} throughout", settings.points)
     if np.isfinite(values).any():
         _draw_bar(panel, cells, quantity, values, unit, settings)
     else:
-        leave_empty(panel.bar, quantity.label)
+        leave_out(panel.bar)
+        reasons = [words for words, has_some in (
+            (quantity.not_given, quantity.not_given and faint.any()),
+            (f"masked ({cut})", masked.any())) if has_some]
+        words = f"{' or '.join(reasons)} throughout" if reasons else "no unflagged data"
+        write_in(panel, f"{quantity.label}: {words}", settings.points)
     mark_gaps(axes, time_axis, is_picture=True)
     mark_missing(axes, time_axis, x)
     mark_frequency_gaps(axes, frequency_axis)

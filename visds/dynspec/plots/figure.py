@@ -140,13 +140,10 @@ def write_in(panel: Panel, words: str, points: float) -> None:
                         bbox={"facecolor": "white", "linewidth": 0, "pad": 0.5})
 
 
-def leave_empty(bar: Axes, label: str) -> None:
-    """Leave but its label in the place of a colour bar: a colour could stand for no value."""
+def leave_out(bar: Axes) -> None:
+    """Leave the place of a colour bar empty: a colour could stand for no value."""
     bar.set_yticks([])
-    bar.set_xticks([])
-    bar.patch.set_visible(False)
-    bar.spines[:].set_visible(False)
-    bar.set_ylabel(label)
+    bar.set_axis_off()
 
 
 def _side_margins(label_size: float, has_bars: bool) -> tuple[float, float]:

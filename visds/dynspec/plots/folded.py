@@ -19,7 +19,7 @@ from visds.dynspec.plots.figure import (
     LINE,
     Panel,
     fit_margins,
-    leave_empty,
+    leave_out,
     stacked_panels,
     write_in,
 )
@@ -90,8 +90,8 @@ def _draw_plane(panel: Panel, folded: FoldedSpectrum, label: str,
         axes.set_yticks(*frequency_axis.ticks(panel.height, settings.points / 72))
     axes.set_facecolor(FLAGGED)
     if not np.isfinite(values).any():
-        write_in(panel, "no unflagged data", settings.points)
-        leave_empty(panel.bar, drawn.label)
+        write_in(panel, f"{drawn.label}: no unflagged data", settings.points)
+        leave_out(panel.bar)
         return
     limits = robust_limits(values, is_signed=drawn.is_signed)
     unit = unit.scaled(max(map(abs, limits)),

@@ -5,19 +5,20 @@ from typing import Any
 
 import numpy as np
 from astropy.table import Table
+from matplotlib.artist import Artist
 from matplotlib.colors import Normalize
-from matplotlib.patches import Patch
 
 from visds.core.quantities import Bin
 from visds.dynspec import binning
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.plots.colour import NOT_GIVEN, colour_map, extension, fraction_limit
 from visds.dynspec.plots.dynamic_spectrum import faint_patch, unit_of
-from visds.dynspec.plots.figure import Panel, leave_empty, write_in
+from visds.dynspec.plots.figure import Panel, leave_out, write_in
 from visds.dynspec.plots.frequency_axis import FrequencyAxis
 from visds.dynspec.plots.marks import (
     duration_text,
     is_found_in,
+    mark_beyond,
     mark_frequency_gaps,
     mark_gaps,
     mark_scans,
@@ -32,16 +33,18 @@ COLOURS = {"I": "black", "V": "#0072b2", "Q": "#d55e00", "U": "#009e73", "L": "#
            "RR": "#cc79a7", "LL": "#56b4e9", "XX": "#cc79a7", "YY": "#56b4e9", "PA": "#e69f00",
            "ellipticity": "#0072b2"}
 POINTS_PER_INCH = 40
+_DOTS = "#b0b0b0"
+_FRACTION = Quantity("fraction", "V")
 
 
 def draw_light_curve(panel: Panel, band: DynamicSpectrum, quantity: Quantity,
                      time_axis: TimeAxis, settings: PlotSettings,
-                     detections: Table | None = None, *, is_top: bool = True) -> list[Patch]:
+                     detections: Table | None = None, *, is_top: bool = True) -> list[Artist]:
     """Draw the light curve of a quantity of a spectrum of one channel, the `band`, in time order.
 
     Return what a legend has to explain. The points are coloured by V/I if the panel has a colour
     bar. Where they are too many for the paper or their S/N is poor, wider bins are drawn over the
-    faint unbinned points, and the label says so.
+    faint unbinned points, and the label says so. An arrow stands for a point beyond the axis.
 
     Raises
     ------
@@ -54,9 +57,9 @@ def draw_light_curve(panel: Panel, band: DynamicSpectrum, quantity: Quantity,
     numbered = (detections is not None and settings.mark_detections
                 and any(is_found_in(search, quantity.polarization)
                         for search in detections["polarization"]))
-    has_faint = False
+    legend: list[Artist] = []
     if np.isfinite(quantity.values(band)).any():
-        has_faint = _draw_curve(panel, band, quantity, time_axis, settings, numbered=numbered)
+        legend = _draw_curve(panel, band, quantity, time_axis, settings, numbered=numbered)
     else:
         _say_empty(panel, quantity, band, settings)
     mark_gaps(axes, time_axis, is_picture=False)
@@ -64,12 +67,12 @@ def draw_light_curve(panel: Panel, band: DynamicSpectrum, quantity: Quantity,
     mark_times(axes, time_axis, settings.mark_time)
     if numbered:
         span_detections(axes, time_axis, detections, quantity.polarization, settings.points)
-    return [faint_patch(Quantity("fraction", "V"))] if has_faint else []
+    return legend
 
 
 def _draw_curve(panel: Panel, band: DynamicSpectrum, quantity: Quantity, time_axis: TimeAxis,
-                settings: PlotSettings, *, numbered: bool) -> bool:
-    """Draw the points and the vertical axis; return whether some are grey for their faint I."""
+                settings: PlotSettings, *, numbered: bool) -> list[Artist]:
+    """Draw the points and the vertical axis; return what a legend has to explain."""
     base = unit_of(quantity, band, settings)
     bin = _curve_bin(quantity, band, _own_width(panel, band, time_axis), settings.curve_bin)
     wide = _wide_groups(band, bin)
@@ -80,20 +83,27 @@ def _draw_curve(panel: Panel, band: DynamicSpectrum, quantity: Quantity, time_ax
         words = (f"{duration_text(_bin_length(fine, bin, wide))} bins "
                  f"(dots: {duration_text(float(np.median(fine.integration)))})")
         extent.append(_extent(quantity, band, base))
+    if panel.bar is not None and not np.isfinite(_FRACTION.values(band)).any():
+        words = ", ".join(filter(None, (words, f"{_FRACTION.label}: {_FRACTION.not_given} "
+                                        "throughout")))
     unit = _finish(panel, quantity, base, np.concatenate(extent), words, settings,
                    numbered=numbered)
+    legend: list[Artist] = []
     if wide is not None:
-        panel.axes.plot(_places(fine, time_axis), (quantity.values(fine) * unit.factor)[:, 0],
-                        linestyle="none", marker=".", markersize=1.5, color="#b0b0b0", zorder=1.5,
-                        rasterized=True)
-    return _draw_points(panel, quantity, band, time_axis, unit)
+        place, dots = _places(fine, time_axis), (quantity.values(fine) * unit.factor)[:, 0]
+        panel.axes.plot(place, dots, linestyle="none", marker=".", markersize=1.5, color=_DOTS,
+                        zorder=1.5, rasterized=True)
+        legend += mark_beyond(panel.axes, place, dots, _DOTS)
+    return legend + _draw_points(panel, quantity, band, time_axis, unit)
 
 
 def draw_overlaid(panel: Panel, bands: Sequence[DynamicSpectrum], colours: Sequence[str],
-                  quantity: Quantity, time_axis: TimeAxis, settings: PlotSettings) -> None:
+                  quantity: Quantity, time_axis: TimeAxis,
+                  settings: PlotSettings) -> list[Artist]:
     """Draw the light curves of a quantity of several spectra of one channel, each in time order.
 
     Each has its own bins, as `draw_light_curve`, and one colour; unbinned points are not drawn.
+    Return what a legend has to explain.
 
     Raises
     ------
@@ -101,6 +111,7 @@ def draw_overlaid(panel: Panel, bands: Sequence[DynamicSpectrum], colours: Seque
         If a spectrum does not hold the quantity.
     """
     drawn, extent, lengths = [], [], []
+    legend: list[Artist] = []
     for band in bands:
         band = band.select_polarizations(quantity.needed)
         base = unit_of(quantity, band, settings)
@@ -109,27 +120,30 @@ def draw_overlaid(panel: Panel, bands: Sequence[DynamicSpectrum], colours: Seque
             continue
         bin = _curve_bin(quantity, band, _own_width(panel, band, time_axis), settings.curve_bin)
         wide = _wide_groups(band, bin)
-        lengths.append(float(np.median(band.integration)) if wide is None
-                       else _bin_length(band, bin, wide))
-        band = band if wide is None else band.sum_times(wide)
+        if wide is not None:
+            lengths.append(duration_text(_bin_length(band, bin, wide)))
+            band = band.sum_times(wide)
         drawn.append((band, base))
         extent.append(_extent(quantity, band, base))
     held = [one for one in drawn if one is not None]
     if not held:
         _say_empty(panel, quantity, bands[0].select_polarizations(quantity.needed), settings)
     else:
-        words = ", ".join(dict.fromkeys(map(duration_text, lengths)))
-        unit = _finish(panel, quantity, held[0][1], np.concatenate(extent), f"bins of {words}",
-                       settings)
+        words = f"bins of {', '.join(dict.fromkeys(lengths))}" if lengths else ""
+        words += f" ({len(held) - len(lengths)} of {len(held)} curves unbinned)" * (
+            0 < len(lengths) < len(held))
+        words += ", chosen automatically" * bool(lengths and settings.curve_bin == "auto")
+        unit = _finish(panel, quantity, held[0][1], np.concatenate(extent), words, settings)
         for one, colour in zip(drawn, colours, strict=True):
             if one is not None:
                 # Brightness temperature has another factor in each band.
                 band, base = one
-                _draw_points(panel, quantity, band, time_axis, Unit(
+                legend += _draw_points(panel, quantity, band, time_axis, Unit(
                     unit.label, base.factor * unit.per_base / base.per_base, unit.base,
                     unit.per_base), colour)
     mark_gaps(panel.axes, time_axis, is_picture=False)
     mark_times(panel.axes, time_axis, settings.mark_time)
+    return legend
 
 
 def has_bar(quantity: Quantity, polarizations: Sequence[str], settings: PlotSettings) -> bool:
@@ -138,8 +152,10 @@ def has_bar(quantity: Quantity, polarizations: Sequence[str], settings: PlotSett
 
 
 def draw_single_integration(panel: Panel, spectrum: DynamicSpectrum, quantity: Quantity,
-                            settings: PlotSettings) -> None:
+                            settings: PlotSettings) -> list[Artist]:
     """Draw a quantity of the one integration of a spectrum against frequency.
+
+    Return what a legend has to explain.
 
     Raises
     ------
@@ -157,7 +173,7 @@ def draw_single_integration(panel: Panel, spectrum: DynamicSpectrum, quantity: Q
     mark_frequency_gaps(axes, frequency_axis, is_vertical=True)
     if not np.isfinite(quantity.values(spectrum)).any():
         _say_empty(panel, quantity, spectrum, settings)
-        return
+        return []
     unit = _finish(panel, quantity, base, _extent(quantity, spectrum, base), "", settings)
     values = (quantity.values(spectrum) * unit.factor)[0]
     place, colour = frequency_axis.place(spectrum.frequency), COLOURS[quantity.polarization]
@@ -167,6 +183,7 @@ def draw_single_integration(panel: Panel, spectrum: DynamicSpectrum, quantity: Q
         axes.errorbar(place, values, errors, linestyle="none", elinewidth=0.5, color=colour)
     axes.plot(place, values, linestyle="none", marker="o", markeredgewidth=0, color=colour,
               markersize=_marker_size(panel, len(place), errors))
+    return mark_beyond(axes, place, values, colour)
 
 
 def _say_empty(panel: Panel, quantity: Quantity, spectrum: DynamicSpectrum,
@@ -175,7 +192,7 @@ def _say_empty(panel: Panel, quantity: Quantity, spectrum: DynamicSpectrum,
     panel.axes.set_yticks([])
     panel.axes.set_ylabel(quantity.label)
     if panel.bar is not None:
-        leave_empty(panel.bar, Quantity("fraction", "V").label)
+        leave_out(panel.bar)
     words = ("no unflagged data" if quantity.flagged(spectrum).all()
              else f"{quantity.not_given} throughout")
     write_in(panel, words, settings.points)
@@ -265,8 +282,8 @@ def _places(band: DynamicSpectrum, time_axis: TimeAxis) -> np.ndarray:
 
 
 def _draw_points(panel: Panel, quantity: Quantity, band: DynamicSpectrum, time_axis: TimeAxis,
-                 unit: Unit, colour: str | None = None) -> bool:
-    """Draw the points with their errors; return whether some are grey for their faint I."""
+                 unit: Unit, colour: str | None = None) -> list[Artist]:
+    """Draw the points with their errors; return what a legend has to explain."""
     axes, by_polarization = panel.axes, panel.bar is not None
     place, colour = _places(band, time_axis), colour or COLOURS[quantity.polarization]
     values = (quantity.values(band) * unit.factor)[:, 0]
@@ -275,28 +292,29 @@ def _draw_points(panel: Panel, quantity: Quantity, band: DynamicSpectrum, time_a
         errors = (errors * unit.factor)[:, 0]
         axes.errorbar(place, values, errors, linestyle="none",
                       elinewidth=0.5, color="#888888" if by_polarization else colour, zorder=2)
+    legend = mark_beyond(axes, place, values, "#555555" if by_polarization else colour)
     apart = np.flatnonzero(run_ends(band.time, cell_widths(band) / DAY, band.scan)) + 1
     axes.plot(np.insert(place, apart, np.nan), np.insert(values, apart, np.nan), linewidth=0.5,
               color="#888888" if by_polarization else colour, alpha=0.6, zorder=2.2)
     if not by_polarization:
         axes.plot(place, values, linestyle="none", marker="o", markeredgewidth=0, color=colour,
                   markersize=_marker_size(panel, len(place), errors), zorder=2.5)
-        return False
-    fraction = Quantity("fraction", "V")
-    percent = 100 * fraction.values(band)[:, 0]
+        return legend
+    percent = 100 * _FRACTION.values(band)[:, 0]
     limit = fraction_limit(percent)
     cells = axes.scatter(place, values, c=percent, s=12, linewidths=0.3,
                          edgecolors="black", norm=Normalize(-limit, limit), zorder=2.5,
-                         cmap=colour_map(fraction, None).with_extremes(bad=NOT_GIVEN),
+                         cmap=colour_map(_FRACTION, None).with_extremes(bad=NOT_GIVEN),
                          plotnonfinite=True)
     if np.isfinite(percent).any():
         bar = axes.figure.colorbar(cells, cax=panel.bar,
                                    extend=extension(percent, (-limit, limit)))
-        bar.set_label(f"{fraction.label} (%)")
+        bar.set_label(f"{_FRACTION.label} (%)")
         bar.outline.set_linewidth(0.6)
     else:
-        leave_empty(panel.bar, fraction.label)
-    return bool((np.isnan(percent) & np.isfinite(values)).any())
+        leave_out(panel.bar)
+    has_faint = (np.isnan(percent) & np.isfinite(values)).any()
+    return legend + [faint_patch(_FRACTION)] * bool(has_faint)
 
 
 def _marker_size(panel: Panel, number: int, errors: np.ndarray | None) -> float:

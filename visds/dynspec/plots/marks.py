@@ -11,7 +11,7 @@ from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.lines import Line2D
-from matplotlib.markers import TICKDOWN
+from matplotlib.markers import CARETDOWN, CARETUP, TICKDOWN
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
@@ -208,12 +208,35 @@ def _places(moment: UniversalTime, time_axis: TimeAxis) -> list[float]:
     return [float(place) for place in places if np.isfinite(place)]
 
 
+def mark_beyond(axes: Axes, x: np.ndarray, values: np.ndarray, colour: str) -> list[Line2D]:
+    """Draw an arrow at the border for each point (T) above or below the axis, whose ends are set.
+
+    Return what a legend has to explain.
+    """
+    bottom, top = axes.get_ylim()
+    height = (values - bottom) / (top - bottom)
+    is_marked = False
+    for beyond, border, marker in ((height > 1, 1, CARETUP), (height < 0, 0, CARETDOWN)):
+        if beyond.any():
+            is_marked = True
+            axes.add_artist(Line2D(
+                x[beyond], np.full(int(beyond.sum()), border), linestyle="none", marker=marker,
+                markersize=3.5, markeredgewidth=0, color=colour, zorder=2.6,
+                transform=axes.get_xaxis_transform()))
+    return [Line2D([], [], linestyle="none", marker=CARETUP, markersize=4, markeredgewidth=0,
+                   color="#555555", label="beyond the axis")] * is_marked
+
+
 def outline_detections(panel: Panel, time_axis: TimeAxis, frequency_axis: FrequencyAxis,
                        detections: Table, polarization: str, points: float) -> None:
     """Draw a numbered box around each detection of a polarization, open where there are gaps."""
     axes, per_inch = panel.axes, time_axis.length / panel.width
+    lowest, highest = frequency_axis.ends
     for number, low, high, row in _placed(detections, time_axis):
         if not is_found_in(row["polarization"], polarization):
+            continue
+        if row["band_low"] >= frequency_axis.windows[-1][1] or (
+                row["band_high"] <= frequency_axis.windows[0][0]):
             continue
         bottom, top = frequency_axis.place([row["band_low"], row["band_high"]])
         bands = _inside([tuple(frequency_axis.place(window)) for window in frequency_axis.windows],
@@ -226,12 +249,14 @@ def outline_detections(panel: Panel, time_axis: TimeAxis, frequency_axis: Freque
                                  fill=False, edgecolor="black", linewidth=0.8, zorder=4,
                                  capstyle="projecting", path_effects=_outline(1.8)))
         if len(detections) <= 50:
-            # Beside the box, and within it at the end of the panel.
+            # Beside the box, and within it at the end of the panel; of one at the bottom above it.
             has_room = time_axis.length - high > 1.2 * points / 72 * per_inch
-            axes.annotate(str(number), (high, top), xytext=(2 if has_room else -2, -1),
+            is_low = top - lowest < 1.2 * points / 72 / panel.height * (highest - lowest)
+            axes.annotate(str(number), (high, top), xytext=(2 if has_room else -2, 1 if is_low else
+                                                            -1),
                           textcoords="offset points", ha="left" if has_room else "right",
-                          va="top", fontsize=0.9 * points, zorder=5,
-                          annotation_clip=True, path_effects=_outline(1.4))
+                          va="bottom" if is_low else "top", fontsize=0.9 * points, zorder=5,
+                          annotation_clip=False, path_effects=_outline(1.4))
 
 
 def span_detections(axes: Axes, time_axis: TimeAxis, detections: Table, polarization: str,

@@ -16,7 +16,6 @@ from matplotlib.lines import Line2D
 
 from visds.core.errors import SettingsError
 from visds.core.files import make_folder
-from visds.core.settings import setting
 from visds.dynspec import binning
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.plots.cells import column_length
@@ -29,23 +28,11 @@ from visds.dynspec.plots.marks import label_times
 from visds.dynspec.plots.quantity import Quantity, check_held, quantity, usual_curves
 from visds.dynspec.plots.settings import OTHER_PLOTS, PlotSettings
 from visds.dynspec.plots.time_axis import DAY, TimeAxis, cell_widths
+from visds.dynspec.plots.together_settings import TogetherSettings
 from visds.dynspec.universal_time import date_text
 
 COLOURS = ("black", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MOST_PANELS = 24
-
-
-@dataclass(frozen=True)
-class TogetherSettings:
-    """Several spectra in one figure, where more than one OUT or --target is given."""
-
-    align: str = setting(
-        "time", "the common axis: time, or time since the first integration of each spectrum, or "
-        "phase on --period, from --epoch on (default of that: the earliest integration of all), at "
-        "the barycentre", choices=("time", "start", "phase"))
-    light_curves: str = setting(
-        "stacked", "light curves of several spectra in panels of their own, or in one with a "
-        "legend", choices=("stacked", "overlaid"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,10 +167,12 @@ def _curves_figure(parts: Sequence[Part], curves: Sequence[Quantity], axis: Shar
                                 f"be told apart, at most {len(COLOURS)} can (stacked)")
         figure, panels = _stacked(len(curves), 1.3 * size, axis, settings, [False] * len(curves))
         bands = [_band(part) for part in parts]
+        legend += [Line2D([], [], color=colour, marker="o", markersize=3, linewidth=0.8,
+                          label=part.label + " (no unflagged data)" * (not any(
+                              np.isfinite(curve.values(band)).any() for curve in curves)))
+                   for part, band, colour in zip(parts, bands, COLOURS, strict=False)]
         for panel, curve in zip(panels, curves, strict=True):
-            draw_overlaid(panel, bands, COLOURS[:len(parts)], curve, axis, settings)
-        legend = [Line2D([], [], color=colour, marker="o", markersize=3, linewidth=0.8,
-                         label=part.label) for part, colour in zip(parts, COLOURS, strict=False)]
+            legend += draw_overlaid(panel, bands, COLOURS[:len(parts)], curve, axis, settings)
     else:
         figure, panels = _stacked(len(parts) * len(curves), size, axis, settings, [
             has_bar(curve, part.spectrum.polarizations, settings)

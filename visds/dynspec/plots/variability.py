@@ -6,13 +6,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
+from visds.core.error_text import value_with_error
 from visds.core.errors import SettingsError
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.plots.autocorrelation import autocorrelation_figure
 from visds.dynspec.plots.figure import LINE, Panel, fit_margins, stacked_panels, write_in
 from visds.dynspec.plots.folded import chance_text, folded_figure
 from visds.dynspec.plots.light_curve import COLOURS
-from visds.dynspec.plots.marks import extra_lines, label_times, mark_gaps
+from visds.dynspec.plots.marks import extra_lines, label_times, mark_beyond, mark_gaps
 from visds.dynspec.plots.pictured import time_axis
 from visds.dynspec.plots.quantity import Unit
 from visds.dynspec.plots.settings import PlotSettings
@@ -21,6 +22,7 @@ from visds.dynspec.variability.periodogram import Periodogram
 from visds.dynspec.variability.structure_function import StructureFunction
 
 FAINT = "#b0b0b0"
+_POINTS = "#777777"
 _LEVEL = 0.01
 _WINDOW = 0.4
 """Height of a window of 1, drawn below zero, as a share of the highest power."""
@@ -127,7 +129,7 @@ def _draw_structure(panel: Panel, label: str, found: StructureFunction,
         level = np.average(np.log(found.value[fitted]), weights=weight)
         axes.plot(found.lag, np.exp(level + found.slope * (np.log(found.lag) - middle)),
                   color=FAINT, linewidth=0.8, zorder=1)
-        words = f"slope {found.slope:.2f} ± {found.slope_error:.2f}" + (f", {words}" if words
+        words = f"slope {value_with_error(found.slope, found.slope_error)}" + (f", {words}" if words
                                                                        else "")
     low = np.concatenate([found.value[seen], limits[~seen]]).min()
     high = np.concatenate([(found.value + error)[seen], limits[~seen]]).max()
@@ -206,8 +208,8 @@ def _draw_blocks(panel: Panel, label: str, blocks, band: DynamicSpectrum, axis,
         return
     place = axis.place(np.clip(axis.from_utc(band.time), axis.start, axis.stop))
     axes.errorbar(place[good], values[good] * unit.factor, errors[good] * unit.factor,
-                  linestyle="none", marker="o", markersize=1.2, markeredgewidth=0, elinewidth=0.3,
-                  color=FAINT, zorder=1.5)
+                  linestyle="none", marker="o", markersize=1.8, markeredgewidth=0, elinewidth=0.5,
+                  color=_POINTS, zorder=1.5)
     for start, stop, mean, error in zip(blocks.start, blocks.stop, blocks.flux_density,
                                         blocks.error, strict=True):
         ends = axis.place(np.clip(axis.from_utc(np.array([start, stop])), axis.start, axis.stop))
@@ -219,5 +221,7 @@ def _draw_blocks(panel: Panel, label: str, blocks, band: DynamicSpectrum, axis,
     low = np.min((values - errors)[usual]) * unit.factor
     high = np.max((values + errors)[usual]) * unit.factor
     axes.set_ylim(low - 0.08 * (high - low), high + 0.25 * (high - low))
-    write_in(panel, f"{len(blocks)} blocks" if len(blocks) > 1 else "one block: constant",
-             settings.points)
+    words = f"{len(blocks)} blocks" if len(blocks) > 1 else "one block: constant"
+    if mark_beyond(axes, place[good], values[good] * unit.factor, _POINTS):
+        words += "; arrows: points beyond the axis"
+    write_in(panel, words, settings.points)

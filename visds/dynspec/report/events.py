@@ -12,7 +12,7 @@ from astropy.table import Table
 
 from visds.core.flux_text import flux_with_error
 from visds.core.sky import Direction
-from visds.dynspec.report.html_table import value_text
+from visds.dynspec.report.html_table import number_with_error, value_text
 from visds.dynspec.universal_time import date_and_time
 
 _GROUPS = {
@@ -29,6 +29,8 @@ _GROUPS = {
 `snr_V` is of the polarization, though it begins as `snr`, and comes before it.
 """
 _SAID_APART = ("name", "target", "ra", "dec", "ra_error", "dec_error")
+_WHOLE = 0.99
+"""Share of an event that was observed below which its fluence is said to miss the rest."""
 _LIMITS = ("rise_time", "decay_time")
 """Upper limits where their error is NaN."""
 _MATCHED = {"catalogue": "catalogue", "right_name": "name", "separation_arcsec": "separation",
@@ -63,13 +65,15 @@ class ReportEvent:
 
 
 def report_events(detections: Table, numbers: Sequence[int], matches: Table | None,
-                  pictures: Mapping[int, Mapping[str, Path]]) -> tuple[ReportEvent, ...]:
+                  pictures: Mapping[int, Mapping[str, Path]],
+                  observed: Sequence[float]) -> tuple[ReportEvent, ...]:
     """Return the detections of a direction as events with these numbers.
 
-    `matches` are those of their names, `pictures` by number and caption.
+    `matches` are those of their names, `pictures` by number and caption, `observed` the seconds of
+    each from its start to its stop that were observed.
     """
-    return tuple(_event(number, row, matches, pictures.get(number, {}))
-                 for number, row in zip(numbers, detections, strict=True))
+    return tuple(_event(number, row, matches, pictures.get(number, {}), seconds)
+                 for number, row, seconds in zip(numbers, detections, observed, strict=True))
 
 
 def detection_pictures(pictures: Mapping[str, Path]) -> dict[int, dict[str, Path]]:
@@ -83,7 +87,7 @@ def detection_pictures(pictures: Mapping[str, Path]) -> dict[int, dict[str, Path
 
 
 def _event(number: int, row: Table.Row, matches: Table | None,
-           pictures: Mapping[str, Path]) -> ReportEvent:
+           pictures: Mapping[str, Path], observed: float) -> ReportEvent:
     name, polarization = str(row["name"]), str(row["polarization"])
     own = [] if matches is None else [_match(one) for one in matches
                                       if str(one["left_name"]) == name]
@@ -92,8 +96,8 @@ def _event(number: int, row: Table.Row, matches: Table | None,
         number=number, name=name, start=float(row["start"]), stop=float(row["stop"]),
         low=float(row["band_low"]), high=float(row["band_high"]), box=box,
         stokes=polarization.lstrip("+-"), sign=-1 if polarization.startswith("-") else 1,
-        summary=_summary(row), numbers=_numbers(row), position=_position(row), matches=own,
-        pictures=pictures)
+        summary=_summary(row), numbers=_numbers(row, observed), position=_position(row),
+        matches=own, pictures=pictures)
 
 
 def _summary(row: Table.Row) -> dict[str, str]:
@@ -108,7 +112,7 @@ def _summary(row: Table.Row) -> dict[str, str]:
         "V/I": _with_error(row, "fraction_V"), "vetoes": str(row["veto"]) or "none"}
 
 
-def _numbers(row: Table.Row) -> dict[str, list[tuple[str, str, str]]]:
+def _numbers(row: Table.Row, observed: float) -> dict[str, list[tuple[str, str, str]]]:
     groups: dict[str, list[tuple[str, str, str]]] = {name: [] for name in (*_GROUPS, "Further")}
     held = row.colnames
     for name in held:
@@ -118,6 +122,8 @@ def _numbers(row: Table.Row) -> dict[str, list[tuple[str, str, str]]]:
         group = next((group for group, pattern in _GROUPS.items() if re.match(pattern, name)),
                      "Further")
         text = _with_error(row, name) if f"{name}_error" in held else _text(row, name)
+        if name == "fluence" and observed < _WHOLE * row["duration"]:
+            text += f", of the {observed:.4g} s of {row['duration']:.4g} s that were observed"
         groups[group].append((name, text, row.columns[name].description or ""))
     return {name: lines for name, lines in groups.items() if lines}
 
@@ -168,10 +174,7 @@ def _with_error(row: Table.Row, name: str) -> str:
     if unit == "Jy":
         return flux_density_text(float(value), float(error))
     words = f" {unit}" if unit else ""
-    if np.ma.is_masked(error) or not (math.isfinite(error) and error > 0):
-        return f"{value_text(value, name, unit)}{words}"
-    digits = max(0, 1 - math.floor(math.log10(error)))
-    return f"{value:.{digits}f} ± {error:.{digits}f}{words}".replace("-", "−")
+    return number_with_error(value, error, name, unit).replace("-", "−") + words
 
 
 def _text(row: Table.Row, name: str) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
+from visds.core.error_text import value_with_error
+
 MOST_ROWS = 200
 _TAILS = ("probability", "false_alarm_probability")
 
@@ -22,17 +24,29 @@ def note(text: str) -> str:
 
 
 def table_html(table: Table) -> str:
-    """Return the first rows of a table, numbers to the right, units in the heads."""
+    """Return the first rows of a table, numbers to the right, units in the heads.
+
+    A number whose error is a column too, of the same unit, has it beside it.
+    """
     if not len(table):
         return '<p class="note">None.</p>'
     heads, columns = [], []
+    errors = {f"{name}_error": name for name in table.colnames
+              if f"{name}_error" in table.colnames
+              and table[name].unit == table[f"{name}_error"].unit}
     for name in table.colnames:
+        if name in errors:
+            continue
         column = table[name]
         unit = f' <span class="unit">({escaped(column.unit)})</span>' if column.unit else ""
         is_number = column.dtype.kind in "iuf"
         heads.append((f"{escaped(name)}{unit}", is_number))
-        columns.append(([value_text(value, name, str(column.unit)) for value in column[:MOST_ROWS]],
-                        is_number))
+        if f"{name}_error" in errors:
+            texts = [number_with_error(value, error, name, str(column.unit)) for value, error in
+                     zip(column[:MOST_ROWS], table[f"{name}_error"][:MOST_ROWS], strict=True)]
+        else:
+            texts = [value_text(value, name, str(column.unit)) for value in column[:MOST_ROWS]]
+        columns.append((texts, is_number))
     head = "".join(f"<th{_number(is_number)}>{text}</th>" for text, is_number in heads)
     rows = "\n".join(
         "<tr>" + "".join(f"<td{_number(is_number)}>{escaped(texts[row])}</td>"
@@ -45,6 +59,13 @@ def table_html(table: Table) -> str:
 
 def _number(is_number: bool) -> str:
     return ' class="number"' if is_number else ""
+
+
+def number_with_error(value: Any, error: Any, name: str, unit: str) -> str:
+    """Return a number with its error, to the second digit of that, or as `value_text` without."""
+    if any(one is np.ma.masked or not math.isfinite(one) for one in (value, error)) or error <= 0:
+        return value_text(value, name, unit)
+    return value_with_error(float(value), float(error))
 
 
 def value_text(value: Any, name: str, unit: str) -> str:

@@ -7,9 +7,10 @@ from typing import Any
 
 from astropy.table import Table
 
+from visds.core.error_text import value_with_error
 from visds.core.files import whole_file
 from visds.core.flags import Flag
-from visds.dynspec.imaginary_part import ImaginaryPart
+from visds.dynspec.imaginary_part import ChiSquared, ImaginaryPart
 from visds.dynspec.report import scripts
 from visds.dynspec.report.explorer import explorer_html
 from visds.dynspec.report.html_table import escaped, note, table_html
@@ -17,12 +18,15 @@ from visds.dynspec.report.overview import overview_html
 from visds.dynspec.report.picture import Pictures
 from visds.dynspec.report.report_spectrum import ReportSpectrum
 
+_HEALTH = "Health of the data"
+
 
 def write_report(path: str | os.PathLike, *, title: str, summary: Mapping[str, str],
                  pictures: Mapping[str, str | os.PathLike] | None = None,
                  tables: Mapping[str, Table | None] | None = None,
                  flag_statistics: Mapping[str, float] | None = None,
                  health: Mapping[str, ImaginaryPart] | None = None,
+                 chi_squared: Mapping[str, ChiSquared] | None = None,
                  warnings: Sequence[str] = (), settings_text: str = "",
                  notes: Mapping[str, str] | None = None,
                  spectra: Sequence[ReportSpectrum] = (),
@@ -50,12 +54,14 @@ def write_report(path: str | os.PathLike, *, title: str, summary: Mapping[str, s
         ``visibilities`` holds their number.
     health : dict
         Polarization to what its imaginary part does; see `imaginary_parts`.
+    chi_squared : dict
+        Polarization to the reduced chi-squared of its imaginary part, shown with `health`.
     warnings : sequence of str
         Shown at the top.
     settings_text : str
         The effective settings as a TOML file.
     notes : dict
-        Heading of a picture or table to a sentence that explains it.
+        Heading of a picture or table, or of the health of the data, to a sentence that explains it.
     spectra : sequence of ReportSpectrum
         Dynamic spectra to be looked at in the page, that which is shown first first.
     overview : Table
@@ -85,7 +91,8 @@ def write_report(path: str | os.PathLike, *, title: str, summary: Mapping[str, s
         parts += [f"<h2>{escaped(heading)}</h2>", note(notes.get(heading, "")),
                   "" if table is None else table_html(table)]
     if health:
-        parts += ["<h2>Health of the data</h2>", _health(health)]
+        parts += [f"<h2>{_HEALTH}</h2>", note(notes.get(_HEALTH, "")),
+                  _health(health, chi_squared or {})]
     if flag_statistics:
         parts += ["<h2>Flags</h2>", _flags(flag_statistics)]
     if settings_text:
@@ -117,7 +124,7 @@ def _warnings(warnings: Sequence[str]) -> str:
     return f'<ul class="warnings" aria-label="Warnings">\n{rows}\n</ul>'
 
 
-def _health(health: Mapping[str, ImaginaryPart]) -> str:
+def _health(health: Mapping[str, ImaginaryPart], chi_squared: Mapping[str, ChiSquared]) -> str:
     rows = []
     for label, part in health.items():
         if part.number == 0:
@@ -130,22 +137,29 @@ def _health(health: Mapping[str, ImaginaryPart]) -> str:
             words = "off zero, if by little beside the noise of a cell: not all is noise"
         low, high = part.limits
         numbers = (f"{part.scatter:.3f}", f"{max(low, 0):.2f} to {high:.2f}",
-                   f"{part.offset:+.2f} ± {part.offset_error:.2f} (scan {part.scan})",
+                   f"{value_with_error(part.offset, part.offset_error)} (scan {part.scan})",
                    ) if part.number else ("–", "–", "–")
         rows.append(f"<tr><td>{escaped(label)}</td>" + "".join(
             f'<td class="number">{escaped(number)}</td>' for number in numbers)
+            + (f'<td class="words">{escaped(chi_squared[label].line)}</td>'
+               if label in chi_squared else "<td>–</td>" * bool(chi_squared))
             + f'<td class="words">{words}</td></tr>')
+    explained = (" The reduced chi-squared is the mean of (imaginary part / sigma)², with every "
+                 "outlier: of noise alone it is 1 within the error that stands beside it."
+                 ) * bool(chi_squared)
     return (note("The imaginary part of the mean visibility holds no flux density of a point "
                   "source in the target direction: in units of sigma its scatter about zero is 1, "
                   "and its mean over any scan is zero, if all is well. The scatter is 1.4826 times "
                   "the median modulus, which a few bad cells or scans do not change; the mean of a "
                   "scan tells those. A scatter from 0.8 to 1.25 passes, and one beyond by three of "
                   "its errors; so does a mean up to half a sigma of a cell, or five of its own "
-                  "errors.")
+                  "errors." + explained)
             + '<div class="wide"><table>\n<thead><tr><th>polarization</th>'
               '<th class="number">scatter / sigma (from the median)</th>'
               '<th class="number">passes</th>'
-              '<th class="number">farthest mean of a scan / sigma</th><th></th></tr></thead>\n'
+              '<th class="number">farthest mean of a scan / sigma</th>'
+            + "<th>reduced chi-squared (1 of noise)</th>" * bool(chi_squared)
+            + '<th></th></tr></thead>\n'
               "<tbody>\n" + "\n".join(rows) + "\n</tbody>\n</table></div>")
 
 

@@ -102,7 +102,8 @@ class ReportSpectrum:
                                          is_signed=quantity(label).is_signed)
                     for label in binned.polarizations},
             note=_note(spectrum, bins), events=() if detections is None else report_events(
-                detections, numbers or range(1, len(detections) + 1), matches, pictures or {}))
+                detections, numbers or range(1, len(detections) + 1), matches, pictures or {},
+                [_observed(spectrum, row) for row in detections]))
 
     def to_json(self, picture_name: Any) -> str:
         """Return all of it as JSON: times in seconds since the day of its beginning.
@@ -144,6 +145,19 @@ class ReportSpectrum:
                              for caption, file in event.pictures.items()],
             } for event in self.events],
         }, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _observed(spectrum: DynamicSpectrum, event: Table.Row) -> float:
+    """Return how many seconds from start to stop of an event were observed and are not flagged.
+
+    In any channel from its lowest to its highest frequency.
+    """
+    inside = (spectrum.frequency > event["band_low"]) & (spectrum.frequency < event["band_high"])
+    good = np.isfinite(spectrum.flux_density[:, inside]).any(axis=(1, 2))
+    half = spectrum.integration / DAY / 2
+    shared = (np.minimum(spectrum.time + half, event["stop"])
+              - np.maximum(spectrum.time - half, event["start"]))
+    return float(DAY * np.sum(np.maximum(shared, 0.0)[good]))
 
 
 def _bins(spectrum: DynamicSpectrum, most_cells: int) -> tuple[int, int]:

@@ -5,6 +5,8 @@ import math
 import numpy as np
 from astropy.table import Table
 
+from visds.core.error_text import value_with_error
+from visds.core.plural import counted
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.universal_time import date_and_time
 
@@ -42,6 +44,40 @@ def variability_table(statistics: Table) -> Table:
         table[name] = [_rounded(value, 3) for value in table[name]]
     table.rename_column("V", "V (TraP)")
     return table
+
+
+def polarization_table(mean: Table) -> Table:
+    """Return what the report shows of `visds.dynspec.polarimetry.summary.mean_table`.
+
+    The interval of V/I stands in one column, in words; what is known of no scan has none.
+    """
+    table = Table()
+    table["scan"] = ["all" if scan < 0 else str(scan) for scan in mean["scan"]]
+    intervals = [_interval_text(row) for row in mean]
+    if any(intervals):
+        table["V/I (68 % interval)"] = intervals
+    for name in mean.colnames:
+        if mean[name].dtype.kind == "f" and not name.startswith("fraction_V_") and np.isfinite(
+                mean[name.removesuffix("_error")]).any():
+            table[name] = mean[name]
+    return table
+
+
+def empty_integrations(spectrum: DynamicSpectrum) -> str:
+    """Return in words how many integrations have no unflagged cell, empty if none."""
+    empty = int((~np.isfinite(spectrum.flux_density).any(axis=(1, 2))).sum())
+    T = len(spectrum.time)
+    return f"{empty} of {counted(T, 'integration')} {'is' if empty == 1 else 'are'} fully " \
+        "flagged." if empty else ""
+
+
+def _interval_text(row: Table.Row) -> str:
+    ends = [float(row[f"fraction_V_{end}"]) for end in ("low", "high")]
+    # Two digits of half of the interval, which is what an error is.
+    low, high = (value_with_error(end, abs(ends[1] - ends[0]) / 2).partition(" ")[0]
+                 for end in ends)
+    return {"bounded": f"{low} to {high}", "outside": f"up to {low}, or from {high}",
+            "all": "any"}.get(str(row["fraction_V_interval"]), "")
 
 
 def _rounded(value: float, digits: int) -> float:

@@ -6,6 +6,7 @@ sum(w w' d d') / sum(w w') over all pairs of cells that far apart, so that flagg
 unequal noise leave it right (Cordes 1986, ApJ 311, 183).
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -195,8 +196,11 @@ def peak_shape(measured: Autocorrelation, least_snr: float = 5.0) -> PeakShape:
             return PeakShape()
         x = np.broadcast_to(f, inside.shape)[inside], np.broadcast_to(t, inside.shape)[inside]
         try:
-            new = optimize.curve_fit(_gaussian, x, measured.correlation[inside], fitted,
-                                     1 / np.sqrt(measured.pairs[inside]), maxfev=2000)[0]
+            with warnings.catch_warnings():
+                # Of its covariance, which is not used.
+                warnings.simplefilter("ignore", optimize.OptimizeWarning)
+                new = optimize.curve_fit(_gaussian, x, measured.correlation[inside], fitted,
+                                         1 / np.sqrt(measured.pairs[inside]), maxfev=2000)[0]
         except RuntimeError:
             return PeakShape()
         # Along its drift a burst wider than the band may fall by nothing, and by noise rise.

@@ -119,6 +119,6 @@ new ResizeObserver(() => {
   const width = find("plots").clientWidth - find("colour-bar").clientWidth - 2;
   if (width < 50 || width === spectrumPlot.width) return;
   spectrumPlot.setSize({width, height: 340});
-  curvePlot.setSize({width, height: 190});
+  curvePlot.setSize({width: width + BEYOND, height: 190});
   refresh();
 }).observe(find("plots"));

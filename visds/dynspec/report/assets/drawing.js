@@ -116,6 +116,8 @@ function drawEventBoxes(u, boxes, chosen, gaps) {
     for (const box of boxes) {
       const x0 = u.valToPos(box.x0, "x", true), x1 = u.valToPos(box.x1, "x", true);
       const y0 = u.valToPos(box.y1, "y", true), y1 = u.valToPos(box.y0, "y", true);
+      if (x1 < bbox.left || x0 > bbox.left + bbox.width
+          || y1 < bbox.top || y0 > bbox.top + bbox.height) continue;
       const isChosen = box.event === chosen;
       for (const [colour, width] of [["#fff", 3.5], [EVENT, isChosen ? 2.2 : 1.3]]) {
         ctx.strokeStyle = colour;

@@ -6,22 +6,19 @@ function scaleOf(low, high) {
 
 function timeTicks(u) {
   const {x0, x1} = state.view;
-  const room = 84 * (x1 - x0) / (u.width - LEFT - RIGHT);
+  const room = 84 * (x1 - x0) / (spectrumPlot.width - sideSize() - NAME_SIZE - RIGHT);
   state.ticks = state.time.ticks(x0, x1, room, TIME_STEPS);
   return state.ticks.map(tick => tick.place);
 }
 
-function timeLabels(u) {
-  const {data, ticks, view: {x0, x1}} = state;
-  // Half a label has to find room beside the last tick.
-  const last = x1 - 27 * (x1 - x0) / (u.width - LEFT - RIGHT);
+function timeLabels() {
+  const {data, ticks} = state;
   const step = Math.min(...ticks.map(tick => tick.step));
   let day = null;
   return ticks.map(tick => {
     const text = data.utc(tick.value + 2e-4, step < 1);
     const isNew = day !== null && text.slice(0, 10) !== day;
     const clock = text.slice(11, step < 1 ? 23 : step < 60 ? 19 : 16);
-    if (tick.place > last) return "";
     day = text.slice(0, 10);
     return isNew ? `${clock}\n${day}` : clock;
   });
@@ -49,6 +46,12 @@ function bandLabels() {
   return state.bandSteps.map(tick => (tick.value / size).toFixed(digits));
 }
 
+// Both plots leave the room at their left that the longer numbers of the two need.
+function sideSize(u, texts) {
+  if (texts) state.sides.set(u, Math.ceil(Math.max(0, ...texts.map(textWidth))) + NUMBER_GAP);
+  return Math.max(LEAST_SIDE, ...state.sides.values());
+}
+
 function cursor(drag) {
   return {drag: {dist: 4, uni: 14, setScale: false, ...drag}, points: {show: false},
           // The cross hairs go together; what is dragged on one plot is dragged there alone.
@@ -63,7 +66,8 @@ const spectrumPlot = new uPlot({
   cursor: cursor({x: true, y: true}),
   scales: {x: scaleOf("x0", "x1"), y: scaleOf("y0", "y1")},
   axes: [{...AXIS, size: 8, splits: u => timeTicks(u), values: (u, places) => places.map(() => "")},
-         {...AXIS, size: LEFT - 20, labelSize: 20, label: () => `Frequency (${bandUnit()[0]})`,
+         {...AXIS, size: sideSize, labelSize: NAME_SIZE,
+          label: () => `Frequency (${bandUnit()[0]})`,
           splits: u => bandTicks(u), values: () => bandLabels()}],
   series: [{}, {paths: () => null, points: {show: false}}],
   hooks: {drawClear: [drawCells], setSelect: [zoomToSelection],
@@ -76,12 +80,12 @@ const spectrumPlot = new uPlot({
 }, [[0, 1], [0, 1]], null);
 
 const curvePlot = new uPlot({
-  width: 600, height: 190, padding: [6, RIGHT, 0, 0], legend: {show: false},
+  width: 600, height: 190, padding: [6, RIGHT + BEYOND, 0, 0], legend: {show: false},
   cursor: {...cursor({x: true, y: false}), y: false},
   scales: {x: scaleOf("x0", "x1"), y: {auto: false, range: () => state.range}},
   axes: [{...AXIS, size: 42, labelSize: 18, label: () => dayText(), splits: u => timeTicks(u),
-          values: u => timeLabels(u)},
-         {...AXIS, size: LEFT - 20, labelSize: 20, incrs: ROUND_STEPS,
+          values: () => timeLabels()},
+         {...AXIS, size: sideSize, labelSize: NAME_SIZE, incrs: ROUND_STEPS,
           label: () => `Stokes ${state.label} (${state.unit[0]})`,
           values: (u, splits, index, space, step) => splits.map(value =>
             minus((value / state.unit[1]).toFixed(decimals(step / state.unit[1]))))}],
@@ -148,8 +152,8 @@ function refresh() {
     spectrumPlot.setScale("x", {min: view.x0, max: view.x1});
     spectrumPlot.setScale("y", {min: view.y0, max: view.y1});
   });
-  curvePlot.redraw(false, true);
-  spectrumPlot.redraw(false, true);
+  // The second time the curve knows how long the numbers beside the spectrum are.
+  for (const plot of [curvePlot, spectrumPlot, curvePlot]) plot.redraw(false, true);
   const {top, height} = spectrumPlot.bbox;
   drawColourBar(find("colour-bar"), top / devicePixelRatio, height / devicePixelRatio, limits(),
                 plane.isSigned ? maps.signed : maps.unsigned, `Stokes ${state.label}`);

@@ -2,7 +2,9 @@
 
 const AXIS = {stroke: "#1b1b1b", font: "12px system-ui, sans-serif", grid: {show: false},
               labelFont: "12px system-ui, sans-serif", ticks: {stroke: "#444", size: 5, width: 1}};
-const LEFT = 66, RIGHT = 4;
+// In pixels: the least room for numbers beside an axis, what they stand apart from it, the room
+// for its name, the margin at the right, and how far a label of time may reach beyond that.
+const LEAST_SIDE = 46, NUMBER_GAP = 12, NAME_SIZE = 20, RIGHT = 4, BEYOND = 40;
 
 const find = id => document.getElementById(id);
 const maps = JSON.parse(find("colour-maps").textContent);
@@ -11,7 +13,13 @@ const decoded = sources.map(() => null);
 // The view is in places along the axes of time (x) and frequency (y).
 const state = {number: 0, data: null, label: "I", view: {x0: 0, x1: 1, y0: 0, y1: 1}, contrast: 1,
                shorten: true, drag: "zoom", event: null, image: null, imageKey: "",
-               range: [-1, 1], unit: ["Jy", 1]};
+               range: [-1, 1], unit: ["Jy", 1], sides: new Map()};
+const ruler = document.createElement("canvas").getContext("2d");
+
+function textWidth(text) {
+  ruler.font = AXIS.font;
+  return ruler.measureText(text).width;
+}
 
 function clockText(data, seconds, among) {
   const step = among.length > 1
