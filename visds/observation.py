@@ -24,6 +24,7 @@ from visds.crossmatch.several import check_match, read_catalogues
 from visds.dynspec.binning import channel_bin_text, time_bin_text
 from visds.dynspec.cuts import check_cuts
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+from visds.dynspec.flagging.interference import describe_flagger
 from visds.dynspec.plots.settings import check_pictures
 from visds.dynspec.smearing import smearing
 from visds.off_source import place_off_source
@@ -216,6 +217,7 @@ def prepare(measurement_set: str, settings: Settings) -> Observation:
             plan.tasks[0].source.correlations):
         raise SettingsError("--clip-v: V cannot be made of the correlations "
                             f"{', '.join(plan.tasks[0].source.correlations)}")
+    describe_flagger(settings["flag"])  # a strategy that is not there is told of before the work
     check_pictures(settings["plot"], plan.stokes, plan.parallel_hands)
     check_cuts(settings["cut"], plan.stokes)
     warnings = [*plan.warnings, *(line for target in targets for line in target.warnings),

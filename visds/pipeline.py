@@ -28,6 +28,7 @@ from visds.core.provenance import Provenance, command_line, file_hash, refuse_ot
 from visds.core.settings import Settings
 from visds.crossmatch.several import match_detections
 from visds.dynspec.cuts import cut_cells, is_candidate
+from visds.dynspec.detection.vetoes import in_words
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.fits import write_fits
 from visds.dynspec.flagging.counts import FlagCounts, add_counts
@@ -231,7 +232,8 @@ def _make_products(observation: Observation, data: SubtractedData, folder: Path,
         sky_model=subtraction_entry(observation.subtraction, checks, fit),
         visibility_keys={task.name: data.key(task) for task in done},
         failed_chunks=[outcome.task.name for outcome in failed])
-    logger.info("%s, %s", counted(len(detections), "detection"),
+    said = in_words(detections)
+    logger.info("%s%s, %s", counted(len(detections), "detection"), f", {said}" if said else "",
                 counted(len(matches), "match", "es") if observation.catalogues else NO_CATALOGUE)
     logger.info("report: %s", folder / "report.html")
 

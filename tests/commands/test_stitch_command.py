@@ -61,7 +61,7 @@ def test_what_is_stitched_is_searched_and_drawn_as_a_run(tmp_path, capsys):
     assert f"plots: {out / 'plots'}; visds-plot {out} draws others" in said
     assert [path.name for path in (out / "plots").iterdir()] == ["lightcurve.png"]
     detections = Table.read(out / "detections.ecsv")
-    assert sorted(detections["scan"]) == [1, 1001]
+    assert sorted(detections["scan"]) == [1, 2, 1001, 1002]
     assert len(Table.read(out / "lightcurve.ecsv")) == 48
     made = json.loads((out / "provenance.json").read_text())
     assert {"dynspec.h5", "detections.ecsv", "settings.toml"} <= set(made["products"])

@@ -170,6 +170,8 @@ def test_drifting_flare_is_one_event_with_its_time_band_peak_and_fluence():
                                              abs=3 * event["fluence_error"])
     assert event["polarization"] == "I"
     assert event["fraction_V"] == pytest.approx(-0.8, abs=3 * event["fraction_V_error"])
+    half = (event["fraction_V_high"] - event["fraction_V_low"]) / 2
+    assert half == pytest.approx(event["fraction_V_error"], rel=0.05)
     assert event["snr_V"] < -10
     assert event["false_alarm_probability"] < 1e-6
     assert (event["ra"], event["dec"], event["scan"]) == (83.0, -5.0, 1)
@@ -288,6 +290,24 @@ def test_burst_longer_than_half_the_observation_is_found_above_its_quiescent_lev
     assert table["duration"][0] == pytest.approx(440, abs=40)
 
 
+@pytest.mark.parametrize(("integrations", "on"), [(3, slice(1, 2)), (48, slice(1, -1))])
+def test_burst_that_leaves_only_the_ends_of_the_observation_is_found(integrations, on):
+    emission = np.zeros((integrations, F))
+    emission[on] = 0.5
+    event, = found(truth(intensity=emission, shape=emission.shape))
+    assert event["duration"] == pytest.approx(len(emission[on]) * 10, abs=10)
+    assert event["flux_density_I"] == pytest.approx(0.5, abs=4 * event["flux_density_I_error"])
+    assert event["fluence"] == pytest.approx(5 * len(emission[on]), abs=4 * event["fluence_error"])
+
+
+@pytest.mark.parametrize(("gap", "events"), [(0.0, 1), (300.0, 2)])
+def test_parts_of_a_burst_in_two_scans_are_one_event_if_the_gap_is_no_longer(gap, events):
+    emission = np.zeros((48, F))
+    emission[22:26] = 0.5
+    table = found(truth(intensity=emission, shape=(48, F)), scans=(1, 2), gap=gap)
+    assert table["duration"].tolist() == [40 / events] * events
+
+
 def test_flare_in_one_scan_stays_in_that_scan():
     emission = np.zeros((T, F))
     emission[32:48] = 0.3
@@ -338,6 +358,14 @@ def test_gain_errors_of_a_bright_constant_source_are_no_events():
         extra = np.zeros((T, F, 4), complex)
         extra[..., 0] = 30 * gain
         assert len(detect(moved(source, extra), DetectSettings(**FAST))) == 0
+
+
+def test_bright_burst_makes_no_gain_error_of_a_faint_star():
+    flare = np.zeros((T, F))
+    flare[T // 4:T // 4 + 4] = 30.0
+    snr = [found(truth(intensity=flare), settings={"gain_error": error})["snr"][0]
+           for error in (0.0, 0.01)]
+    assert snr[1] == pytest.approx(snr[0], rel=0.02)
 
 
 def test_resolved_source_that_changes_as_baselines_rotate_is_no_event_but_a_point_source_is():

@@ -17,7 +17,7 @@ def pulse(drift=0.0, rise=40.0, decay=40.0, flank=np.square):
     parts = []
     for offset in (np.arange(10) + 0.5) / 10 - 0.5:
         since = t[:, None] + offset * STEP - 300 - drift * (f - 566e6)
-        parts.append(2.0 ** -flank(np.abs(since) / np.where(since < 0, rise, decay)))
+        parts.append(2.0 ** -flank(since / np.where(since < 0, rise, decay)))
     return np.mean(parts, axis=0) * np.exp(-((f - 566e6) / 8e6) ** 2 / 2)
 
 
@@ -35,7 +35,8 @@ def pulls(found, name, truth):
     return (values[:, 0] - truth) / values[:, 1]
 
 
-@pytest.mark.parametrize(("snr", "drift"), [(12, 0.0), (25, 6e-6), (25, -6e-6), (60, -1.5e-5)])
+@pytest.mark.parametrize(("snr", "drift"), [
+    (12, 0.0), (25, 6e-6), (25, -6e-6), (60, -1.5e-5), (100, -1.5e-5)])
 def test_delay_of_drifting_bursts_comes_back_within_its_errors(snr, drift):
     found = shapes(snr, drift=drift)
     pull = pulls(found, "delay", drift)
@@ -48,9 +49,20 @@ def test_delay_of_drifting_bursts_comes_back_within_its_errors(snr, drift):
         assert np.median(rates) == pytest.approx(1 / drift, rel=0.2)
 
 
-@pytest.mark.parametrize("flank", [np.square, np.abs])
-def test_rise_and_decay_come_back_within_their_errors(flank):
-    found = shapes(40, 12, rise=20.0, decay=80.0, drift=5e-6, flank=flank)
+def steep_rise(since):
+    """Return flanks of another shape before and after: a Gaussian, then an exponential."""
+    return np.where(since < 0, since**2, since)
+
+
+def between(since):
+    """Return flanks of a shape between the two."""
+    return np.abs(since) ** 1.4
+
+
+@pytest.mark.parametrize(("flank", "snr"), [(np.square, 40), (np.abs, 40), (steep_rise, 80),
+                                            (between, 80)])
+def test_rise_and_decay_come_back_within_their_errors(flank, snr):
+    found = shapes(snr, 12, rise=20.0, decay=80.0, drift=5e-6, flank=flank)
     for name, truth in (("rise_time", 20), ("decay_time", 80)):
         pull = pulls(found, name, truth)
         assert np.isfinite(pull).all()
@@ -65,6 +77,14 @@ def test_rise_faster_than_an_integration_is_an_upper_limit():
     assert len(limits) > len(found) / 2
     assert all(1 < one.rise_time < 40 for one in limits)
     assert all(np.isfinite(one.decay_time_error) for one in found)
+
+
+def test_nothing_is_told_of_a_decay_that_was_not_seen():
+    values = 30 * pulse()[:31]
+    found = fitted(values, np.ones(values.shape), np.arange(31) * STEP, np.full(31, STEP),
+                   550e6 + WIDTH * np.arange(F), 200.0)
+    assert np.isnan(found.decay_time) and np.isnan(found.decay_time_error)
+    assert found.rise_time == pytest.approx(40, rel=0.1)
 
 
 def test_burst_of_one_channel_has_no_drift():

@@ -98,6 +98,15 @@ def test_event_beside_flagged_cells_is_vetoed_but_not_one_at_the_end_of_a_scan()
     assert event["veto"] == "" and event["flagged_border"] == 0
 
 
+def test_burst_that_fills_the_band_between_flagged_ends_is_not_vetoed():
+    ends = np.zeros((T, F), bool)
+    ends[:, :3] = ends[:, -3:] = True
+    long = np.zeros((T, F, 4))
+    long[20:44, :, 0] = 1.0
+    event, = detect(spectrum(long).flag_cells(ends), SETTINGS)
+    assert event["veto"] == "" and event["flagged_border"] == 0
+
+
 def test_event_in_a_known_band_is_vetoed_but_not_one_that_reaches_over_it(tmp_path):
     path = tmp_path / "bands.csv"
     path.write_text("# ours\nlow,high,name,telescope\n556e6,566e6,walkie-talkie,VLA\n"

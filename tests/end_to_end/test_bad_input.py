@@ -4,6 +4,7 @@ import os
 import resource
 import shutil
 import subprocess
+import sys
 
 import pytest
 from casacore import tables
@@ -135,6 +136,13 @@ def test_a_catalogue_that_cannot_be_matched_is_refused_before_the_long_part(
     path.write_text(columns)
     check_refused(visds(observation.measurement_set, "--catalogue", path, *options), tmp_path,
                   said)
+
+
+def test_a_flagger_that_is_not_installed_is_refused_before_the_long_part(
+        visds, observation, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "aoflagger", None)
+    check_refused(visds(observation.measurement_set, "--flagger", "aoflagger"), tmp_path,
+                  "pip install 'visds[aoflagger]'")
 
 
 def test_a_sky_model_of_another_field_is_refused(visds, observation, tmp_path):

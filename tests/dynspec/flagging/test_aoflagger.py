@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from ground import STAR, quiet_scan, with_burst, with_emitter
 
+from visds.core.casa import load_casatools
 from visds.core.errors import SettingsError
 from visds.core.flags import Flag
 from visds.dynspec.flag_settings import FlagSettings
@@ -65,3 +66,28 @@ def test_a_strategy_is_a_telescope_or_a_file(tmp_path):
     path.write_text("this is not Lua")
     with pytest.raises(SettingsError, match="AOFlagger cannot use"):
         flag_interference(quiet_scan(A=3, T=8, F=8), [STAR], own)
+
+
+def test_casa_reads_the_same_before_and_after_in_the_same_process(tmp_path):
+    pytest.importorskip("aoflagger")
+    casacore_tables = pytest.importorskip("casacore.tables")
+    path = str(tmp_path / "a.table")
+    column = casacore_tables.makescacoldesc("TIME", 0.0)
+    with casacore_tables.table(path, casacore_tables.maketabdesc(column), 3, ack=False) as made:
+        made.putcol("TIME", [1.0, 2.0, 3.0])
+
+    def times():
+        tool = load_casatools().table()
+        tool.open(path)
+        values = tool.getcol("TIME").tolist()
+        tool.close()
+        return values
+
+    assert times() == [1, 2, 3]
+    scan = quiet_scan(A=4)
+    emitter = np.zeros((48, 48))
+    emitter[:, 30] = 10.0
+    assert found(with_emitter(scan, emitter))[:, :3, 30].all()
+    assert times() == [1, 2, 3]
+    with casacore_tables.table(path, ack=False) as read:
+        assert read.getcol("TIME").tolist() == [1, 2, 3]

@@ -17,6 +17,7 @@ from visds.dynspec.detection.rfi_bands import RfiBand
 from visds.dynspec.detection.shape import shape_of
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.polarimetry import summary
+from visds.dynspec.polarimetry.ratio import fieller_interval
 from visds.dynspec.polarimetry.settings import PolarizationSettings
 from visds.dynspec.polarimetry.stokes_spectrum import burst_spectrum, mean_spectrum
 
@@ -54,7 +55,8 @@ COLUMNS = {
     "peak_flux_density": (
         float, "Jy", "mean of the brightest box inside the event that is itself above the "
         "threshold and has half of snr; Stokes I, V or L as in polarization, above the level"),
-    "peak_flux_density_error": (float, "Jy", "its standard error"),
+    "peak_flux_density_error": (float, "Jy", "its standard error, as if that box had been chosen "
+                                "beforehand: noise makes the brightest one too bright"),
     "brightness_temperature": (
         float, "K", "of peak_flux_density at peak_frequency, of the whole disc of the star; NaN "
         "where its radius or its distance is not known"),
@@ -62,13 +64,15 @@ COLUMNS = {
                    "evenly into all directions; NaN where the distance is not known"),
     "nu_luminosity": (float, "erg / s", "nu L_nu at peak_frequency"),
     "flux_density_I": (float, "Jy", "mean of Stokes I in the best box"),
-    "flux_density_I_error": (float, "Jy", "its standard error"),
+    "flux_density_I_error": (float, "Jy", "its standard error, as if the box had been chosen "
+                             "beforehand: that of the best of many scatters by up to 1.6 of it"),
     "flux_density_V": (float, "Jy", "mean of Stokes V in the best box"),
-    "flux_density_V_error": (float, "Jy", "its standard error"),
+    "flux_density_V_error": (float, "Jy", "its standard error, as if the box had been chosen "
+                             "beforehand: that of the best of many scatters by up to 1.6 of it"),
     "fraction_V": (float, None, "V/I of the best box; NaN where I < 5 sigma"),
     "fraction_V_error": (float, None, "its standard error, with the covariance of I and V"),
-    "fluence": (float, "Jy s", "band average from band_low to band_high, summed from start to "
-                "stop; Stokes I, V or L as in polarization"),
+    "fluence": (float, "Jy s", "band average from band_low to band_high, summed over the unflagged "
+                "integrations from start to stop; Stokes I, V or L as in polarization"),
     "fluence_error": (float, "Jy s", "its standard error"),
     "delay": (float, "s / MHz", "time of arrival per frequency: positive where it is later at "
               "higher frequency; NaN where it cannot be told"),
@@ -76,10 +80,10 @@ COLUMNS = {
     "drift_rate": (float, "MHz / s", "1 / delay; NaN where that is not above three of its errors"),
     "drift_rate_error": (float, "MHz / s", "its standard error"),
     "rise_time": (float, "s", "from half of the peak to the peak, the drift taken out; an upper "
-                  "limit where its error is NaN"),
+                  "limit where its error is NaN; NaN where it was not seen"),
     "rise_time_error": (float, "s", "its standard error; NaN of a limit"),
     "decay_time": (float, "s", "from the peak to half of it; an upper limit where its error is "
-                   "NaN"),
+                   "NaN; NaN where it was not seen"),
     "decay_time_error": (float, "s", "its standard error; NaN of a limit"),
     **summary.COLUMNS,
     "veto": (str, None, "names of the vetoes that are set below; empty if none is"),
@@ -237,7 +241,7 @@ def _row(search: Search, levels: Mapping[str, Sequence[measure.Level]], event: _
     box_low, box_high = _band(spectrum, box)
     means = {p: measure.flux_density(search.planes[p], box, levels[p][0])
              if p in search.planes else (np.nan, np.nan) for p in ("I", "V")}
-    fraction, fraction_error = _fraction_v(spectrum, search.planes, means, box)
+    fraction = _fraction_v(spectrum, search.planes, means, box)
     total, total_error = measure.fluence(own, hull, level, spectrum.integration)
     beam = spectrum.meta.get("beam_arcsec")
     position_error = np.nan if beam is None else float(beam) / (2 * event.snr)
@@ -261,13 +265,14 @@ def _row(search: Search, levels: Mapping[str, Sequence[measure.Level]], event: _
         "peak_flux_density": peak_mean, "peak_flux_density_error": peak_error,
         "flux_density_I": means["I"][0], "flux_density_I_error": means["I"][1],
         "flux_density_V": means["V"][0], "flux_density_V_error": means["V"][1],
-        "fraction_V": fraction, "fraction_V_error": fraction_error,
+        "fraction_V": np.nan, "fraction_V_error": np.nan,
         "fluence": total, "fluence_error": total_error,
         "box_start": box_start, "box_stop": box_stop, "box_low": box_low, "box_high": box_high,
     }
     row |= _power(spectrum, abs(peak_mean), peak_frequency)
     row |= _shape(spectrum, own, sign, event, level, others, search.boxes)
     row |= _polarization(spectrum, box, inside, settings, search.boxes.quiescent != "none")
+    row |= fraction
     return row | _vetoes(search, event, own, level, inside, elsewhere, bands, box_low, box_high)
 
 
@@ -345,18 +350,26 @@ def _scan(boxes: Boxes, tile: Tile) -> slice:
 
 
 def _fraction_v(spectrum: DynamicSpectrum, planes: Mapping[str, Plane],
-                means: Mapping[str, tuple[float, float]], box: Tile) -> tuple[float, float]:
-    """Return V/I of a box and its error, as `DynamicSpectrum.fraction`."""
+                means: Mapping[str, tuple[float, float]], box: Tile) -> dict:
+    """Return the columns of V/I of a box: `DynamicSpectrum.fraction`, and Fieller's interval.
+
+    Both with the errors of the flux densities, those of gains among them. Nothing without both.
+    """
     (intensity, sigma_i), (v, sigma_v) = means["I"], means["V"]
-    if not (intensity >= 5 * sigma_i and np.isfinite(v)):
-        return np.nan, np.nan
+    if not np.isfinite([intensity, sigma_i, v, sigma_v]).all():
+        return {}
     covariance = 0.0
     if "RR" in spectrum.parallel_hands:
         covariance = sigma_i * sigma_v * measure.correlation(
             planes["I"], planes["V"], _covariance(spectrum, box), box)
+    found = fieller_interval(v, intensity, sigma_v, sigma_i, covariance)
+    row = {"fraction_V_low": found.low, "fraction_V_high": found.high,
+           "fraction_V_interval": found.kind}
+    if intensity < 5 * sigma_i:
+        return row
     ratio = v / intensity
     variance = (sigma_v**2 + ratio**2 * sigma_i**2 - 2 * ratio * covariance) / intensity**2
-    return ratio, float(np.sqrt(max(variance, 0)))
+    return row | {"fraction_V": ratio, "fraction_V_error": float(np.sqrt(max(variance, 0)))}
 
 
 def _covariance(spectrum: DynamicSpectrum, box: Tile) -> np.ndarray:

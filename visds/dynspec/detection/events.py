@@ -70,7 +70,7 @@ def find_tiles(planes: Mapping[str, Plane], signs: Mapping[str, tuple[str, int]]
             break
         before = taken.copy()
         p = signs[name][0]
-        new = _disjoint_tiles(name, found, filters[p], planes[p].weight, taken)
+        new = _disjoint_tiles(name, found, filters[p], boxes, planes[p].weight, taken)
         if not new:
             break
         tiles += new
@@ -146,8 +146,8 @@ def _moved(snr: float, difference: float) -> float:
     return float(np.sqrt(max(snr**2 + difference, 0))) if difference else float(snr)
 
 
-def _disjoint_tiles(name: str, found: Found, matched_filter: MatchedFilter, weight: np.ndarray,
-                    taken: np.ndarray) -> list[Tile]:
+def _disjoint_tiles(name: str, found: Found, matched_filter: MatchedFilter, boxes: Boxes,
+                    weight: np.ndarray, taken: np.ndarray) -> list[Tile]:
     """Return the best templates that share no cell, and mark their cells as taken."""
     highest = found.snr.max(initial=-np.inf)
     if not np.isfinite(highest):
@@ -156,20 +156,43 @@ def _disjoint_tiles(name: str, found: Found, matched_filter: MatchedFilter, weig
     order = np.argsort(-found.snr[rows, columns], kind="stable")[:1000]
     tiles = []
     before = taken.copy()
+    usable = (weight > 0) & ~taken
     for row, column in zip(rows[order], columns[order], strict=True):
         box, gaussian = matched_filter.template(found, row, column)
         if (taken[box] & ~before[box]).any():
             continue
+        box = _beside_level(box, boxes, usable)
         inside = (weight[box] > 0) & ~before[box]
         if not inside.any():
             continue
         rows_used, columns_used = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
         taken[box] = True
+        usable[box] = False
         start, low = box[0].start, box[1].start
         tiles.append(Tile(name, float(found.snr[row, column]),
                           int(start + rows_used[0]), int(start + rows_used[-1] + 1),
                           int(low + columns_used[0]), int(low + columns_used[-1] + 1), gaussian))
     return tiles
+
+
+def _beside_level(box: tuple[slice, slice], boxes: Boxes, usable: np.ndarray
+                  ) -> tuple[slice, slice]:
+    """Return a box, narrowed in time until there are `usable` cells (T,F; bool) beside it.
+
+    The box that suits a Gaussian may cover all of the level that the Gaussian stands out from.
+    """
+    if boxes.quiescent == "none":
+        return box
+    times, channels = box
+    ends = ((0, len(usable)) if boxes.quiescent == "observation"
+            else next((scan.start, scan.stop) for scan in boxes.scans
+                      if scan.start <= times.start < scan.stop))
+    while times.stop - times.start > 2:
+        before, after = slice(ends[0], times.start), slice(times.stop, ends[1])
+        if usable[before, channels].any() or usable[after, channels].any():
+            break
+        times = slice(times.start + 1, times.stop - 1)
+    return times, channels
 
 
 def _near(a: Tile, b: Tile, time: np.ndarray, integration: np.ndarray, used_times: np.ndarray,
@@ -180,7 +203,7 @@ def _near(a: Tile, b: Tile, time: np.ndarray, integration: np.ndarray, used_time
     gap = int(used_channels[between].sum())
     if gap > min(a.high - a.low, b.high - b.low):
         return False
-    if first.stop >= second.start:
+    if first.stop > second.start:
         return True
     between = slice(first.stop, second.start)
     flagged = float(integration[between][~used_times[between]].sum())

@@ -70,10 +70,10 @@ def planes(spectrum: DynamicSpectrum, polarizations: Sequence[str], boxes: Boxes
 
     "L", linear polarization, is Q and U together. Those that the spectrum does not hold, or has
     nothing unflagged of, are left out. `gain_error`
-    is the fraction of the quiescent Stokes I (of the polarization itself where there is no I) by
-    which gains may vary in time in all channels together, `with_structure` whether the error that
-    a resolved source makes counts. Without a quiescent level taken off both have no meaning and
-    are not used.
+    is the fraction of the steady Stokes I (its median in time; of the polarization itself where
+    there is no I) by which gains may vary in time in all channels together, `with_structure`
+    whether the error that a resolved source makes counts. Without a quiescent level taken off both
+    have no meaning and are not used.
     """
     result = {}
     for p in dict.fromkeys(polarizations):
@@ -118,8 +118,8 @@ def _plane(spectrum: DynamicSpectrum, index: int, steady: int, boxes: Boxes, gai
     scatter = box_scatter(imaginary, weight, boxes)
     coherent = np.zeros(weight.shape)
     if boxes.quiescent != "none":
-        level = _level(np.nan_to_num(spectrum.flux_density[..., steady]), weight, boxes)
-        coherent = gain_error * np.abs(level)
+        coherent = gain_error * np.abs(_steady_level(
+            np.where(good, spectrum.flux_density[..., steady], np.nan), boxes))
         if with_structure:
             empirical = np.where(good, spectrum.sigma_empirical[..., index], np.nan)
             coherent = np.hypot(coherent, structure_error(
@@ -256,12 +256,12 @@ def structure_error(sigma: np.ndarray, imaginary: np.ndarray, count: np.ndarray,
         _median(sigma) * np.sqrt((1 - thermal) * count / (antennas - 1)))
 
 
-def _level(values: np.ndarray, weight: np.ndarray, boxes: Boxes) -> np.ndarray:
-    """Return the quiescent level at every cell (T,F)."""
-    level, _ = boxes.levels(values, weight)
-    result = np.zeros(weight.shape)
-    for i, scan in enumerate(boxes.scans):
-        result[scan] = level[i]
+def _steady_level(values: np.ndarray, boxes: Boxes) -> np.ndarray:
+    """Return what is mostly there at each cell (T,F): the median in time, which no burst raises."""
+    scans = boxes.scans if boxes.quiescent == "scan" else (slice(None),)
+    result = np.zeros(values.shape)
+    for scan in scans:
+        result[scan] = np.nan_to_num(_median(values[scan]))
     return result
 
 

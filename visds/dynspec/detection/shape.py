@@ -7,12 +7,12 @@ noise allows. Whatever its spectrum is, the delay is so that of the time of arri
 a search over delays (a Radon transform): sums along straight lines in the dynamic spectrum. Errors
 are those of least squares, enlarged by the root of the reduced chi-squared where that is above one.
 
-The times are those from half of the peak to the peak and back. Pulses with Gaussian flanks and with
-exponential ones are fitted, each as a mean over the integrations. The better one is taken, and half
-of the difference to the other is part of the error: of a weak burst the shape is not known.
+The times are those from half of the peak to the peak and back. Each flank is 2^-(|t|/time)^a, as a
+mean over the integrations, of an exponent a of its own between that of an exponential (1) and of a
+Gaussian (2), which is fitted too. Of a weak burst, whose exponents the data do not tell, the errors
+hold what that leaves open.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,8 +29,10 @@ DRIFT_ERRORS, KNOWN = 3.0, 2.0
 # Slopes of the search, of either sign, the steepest of which crosses the band in the time that is
 # looked at, and places and widths.
 SLOPES, PLACES, WIDTHS = 31, 24, 4
+# Exponents of flanks, and how far off their logarithm is where the data do not tell.
+EXPONENTS, EXPONENT_SCATTER = (1.0, 2.0), np.log(2) / 2
 # Steps of a fit at most: what is not found by then is a shape that the data do not tell.
-MOST_STEPS = 20
+MOST_STEPS = 30
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Shape:
     rise_time, rise_time_error, decay_time, decay_time_error : float
         From half of the peak to the peak, and from there to the half, in s, without the drift.
         Where the time is not known to half of itself, or is below half an integration, it is an
-        upper limit and the error is NaN.
+        upper limit and the error is NaN; none that is longer than what was looked at.
     """
 
     delay: float = np.nan
@@ -98,15 +100,12 @@ def fitted(values: np.ndarray, weight: np.ndarray, seconds: np.ndarray, integrat
     data = _sub_bands(values, weight, frequency, snr)
     if data is None or np.count_nonzero(data[1].any(1)) < 4:
         return Shape()
-    values, weight, frequency = data
+    values, weight, frequency, width = data
     start = _start(values, weight, seconds, integration, frequency)
-    fits = [_fit(pulse, start, values, weight, seconds, integration, frequency)
-            for pulse in (_gaussian_pulse, _exponential_pulse)]
-    if None in fits:
+    fit = _fit(start, values, weight, seconds, integration, frequency, width)
+    if fit is None:
         return Shape()
-    (_, best, error), (_, other, _) = sorted(fits, key=lambda fit: fit[0])
-    _, delay, rise, decay = best
-    _, delay_error, rise_error, decay_error = np.hypot(error, (best - other) / 2)
+    (delay, rise, decay), (delay_error, rise_error, decay_error) = fit
     bandwidth = np.ptp(frequency)
     found = {}
     if bandwidth > 0:
@@ -116,17 +115,21 @@ def fitted(values: np.ndarray, weight: np.ndarray, seconds: np.ndarray, integrat
     shortest = float(np.median(integration)) / 2
     for name, width, width_error in (("rise", rise, rise_error), ("decay", decay, decay_error)):
         if width < shortest or width < KNOWN * width_error:
-            found[f"{name}_time"] = float(max(shortest, width + KNOWN * width_error))
+            limit = max(shortest, width + KNOWN * width_error)
+            # Of what is longer than what was looked at, nothing is known.
+            found[f"{name}_time"] = limit if limit < np.ptp(seconds) else np.nan
         else:
             found |= {f"{name}_time": width, f"{name}_time_error": width_error}
     return Shape(**{name: float(value) for name, value in found.items()})
 
 
 def _sub_bands(values: np.ndarray, weight: np.ndarray, frequency: np.ndarray, snr: float
-               ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Return means (T,N), weights (T,N) and frequencies (N) of sub-bands of much the same weight.
+               ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
+    """Return means (T,N), weights (T,N), frequencies and widths (N) of sub-bands in Hz.
 
-    Their frequency is where their weight is. None where nothing has weight.
+    They have much the same weight and are as wide as a box in which weight scatters so. Their
+    frequency is where the burst is in them, whose spectrum slopes as from band to band. None where
+    nothing has weight.
     """
     of_channel = weight.sum(0)
     if not of_channel.any():
@@ -143,29 +146,34 @@ def _sub_bands(values: np.ndarray, weight: np.ndarray, frequency: np.ndarray, sn
     np.add.at(sums.T, band, (weight * values)[:, used].T)
     np.add.at(centres, band, (of_channel * frequency)[used])
     np.add.at(shares, band, of_channel[used])
-    return (np.divide(sums, total, out=np.zeros(total.shape), where=total > 0), total,
-            centres / shares)
+    centres /= shares
+    scatter = np.zeros(len(centres))
+    np.add.at(scatter, band, of_channel[used] * (frequency[used] - centres[band]) ** 2)
+    width = np.sqrt(12 * scatter / shares)
+    if len(centres) > 1:
+        spectrum = sums.sum(0) / shares
+        slope = np.divide(np.gradient(spectrum, centres) * width, spectrum,
+                          out=np.zeros(len(centres)), where=spectrum > 0)
+        centres += width / 12 * np.clip(slope, -2, 2)
+    return (np.divide(sums, total, out=np.zeros(total.shape), where=total > 0), total, centres,
+            width)
 
 
-Pulse = Callable[[np.ndarray, float, float], np.ndarray]
+def _integral(t: np.ndarray, rise: float, decay: float, first: float, second: float) -> np.ndarray:
+    """Return the integral from 0 to t of a pulse of height one at 0.
+
+    2^-(|t|/rise)^first before and 2^-(t/decay)^second after.
+    """
+    exponent = np.where(t < 0, first, second)
+    scale = np.where(t < 0, rise, decay) / np.log(2) ** (1 / exponent)
+    return (np.sign(t) * scale * special.gamma(1 + 1 / exponent)
+            * special.gammainc(1 / exponent, (np.abs(t) / scale) ** exponent))
 
 
-def _gaussian_pulse(t: np.ndarray, rise: float, decay: float) -> np.ndarray:
-    """Return the integral up to t of a pulse of height one with Gaussian flanks."""
-    scale = np.where(t < 0, rise, decay) / np.sqrt(np.log(2))
-    return scale * np.sqrt(np.pi) / 2 * special.erf(t / scale)
-
-
-def _exponential_pulse(t: np.ndarray, rise: float, decay: float) -> np.ndarray:
-    """Return the integral up to t of a pulse of height one with exponential flanks."""
-    scale = np.where(t < 0, rise, decay) / np.log(2)
-    return np.sign(t) * scale * -np.expm1(-np.abs(t) / scale)
-
-
-def _fit(pulse: Pulse, start: np.ndarray, values: np.ndarray, weight: np.ndarray,
-         seconds: np.ndarray, integration: np.ndarray, frequency: np.ndarray
-         ) -> tuple[float, np.ndarray, np.ndarray] | None:
-    """Return chi-squared, and t0, delay, rise and decay with their errors; None without a fit."""
+def _fit(start: np.ndarray, values: np.ndarray, weight: np.ndarray, seconds: np.ndarray,
+         integration: np.ndarray, frequency: np.ndarray, width: np.ndarray
+         ) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return delay, rise and decay, and their errors; None without a fit."""
     root = np.sqrt(weight)
     known = weight > 0
     middle = (frequency * weight.sum(0)).sum() / weight.sum()
@@ -175,10 +183,11 @@ def _fit(pulse: Pulse, start: np.ndarray, values: np.ndarray, weight: np.ndarray
     shortest = float(np.median(integration)) / 10
 
     def profile(parameters: np.ndarray) -> np.ndarray:
-        t0, delay, rise, decay = parameters[0], parameters[1], *np.exp(parameters[2:4])
+        t0, delay, shape = parameters[0], parameters[1], np.exp(parameters[2:])
         t = seconds[:, None] - t0 - delay * offset
-        half = integration[:, None] / 2
-        return (pulse(t + half, rise, decay) - pulse(t - half, rise, decay)) / (2 * half)
+        # A mean over the integration, and over the time in which it drifts through the sub-band.
+        half = np.hypot(integration[:, None], delay * width) / 2
+        return (_integral(t + half, *shape) - _integral(t - half, *shape)) / (2 * half)
 
     def heights(shape: np.ndarray) -> np.ndarray:
         norm = (weight * shape**2).sum(0)
@@ -189,44 +198,51 @@ def _fit(pulse: Pulse, start: np.ndarray, values: np.ndarray, weight: np.ndarray
         shape = profile(parameters)
         return (root * (values - heights(shape) * shape))[known]
 
-    limits = (np.array([-span, -np.inf, np.log(shortest), np.log(shortest)]),
-              np.array([2 * span, np.inf, np.log(4 * span), np.log(4 * span)]))
+    low, high = np.log(EXPONENTS)
+    start = np.append(start, [high - 0.02] * 2)
+    limits = (np.array([-span, -np.inf, np.log(shortest), np.log(shortest), low, low]),
+              np.array([2 * span, np.inf, np.log(4 * span), np.log(4 * span), high, high]))
     scale = np.array([max(span / 10, shortest), max(span / 10, shortest) / band if band else 1.0,
-                      1.0, 1.0])
+                      *[1.0] * 4])
     if not band:
         limits[0][1], limits[1][1] = -1e-30, 1e-30
     result = optimize.least_squares(residuals, start, bounds=limits, x_scale=scale,
                                     max_nfev=MOST_STEPS)
     best = result.x
     chi_2 = 2 * result.cost
-    # Errors with the heights free: their derivatives are the profile itself.
-    A = heights(profile(best))
-    step = np.array([1e-3 * max(np.exp(best[2]), np.exp(best[3]))] * 4)
+    # Errors with the heights free: their derivatives are the profile itself. A flank that is not
+    # resolved has those of the shortest one that is: what is linear about none holds nowhere else.
+    at = best.copy()
+    at[2:4] = np.maximum(best[2:4], np.log(5 * shortest))
+    A = heights(profile(at))
+    step = np.array([1e-3 * np.exp(at[2:4]).max()] * len(at))
     step[1], step[2:] = step[0] / band if band else 0.0, 1e-3
     columns = []
-    for number in range(4):
-        if not step[number]:
-            continue
-        move = np.zeros(4)
+    for number in np.flatnonzero(step):
+        move = np.zeros(len(at))
         move[number] = step[number]
-        change = (profile(best + move) - profile(best - move)) / (2 * step[number])
-        columns.append((root * A * change)[known])
-    shape = root * profile(best)
+        change = (profile(at + move) - profile(at - move)) / (2 * step[number])
+        columns.append(np.append((root * A * change)[known],
+                                 (np.arange(4, 6) == number) / EXPONENT_SCATTER))
+    shape = root * profile(at)
     for n in range(values.shape[1]):
         column = np.zeros(values.shape)
         column[:, n] = shape[:, n]
-        columns.append(column[known])
+        columns.append(np.append(column[known], [0, 0]))
     jacobian = np.array(columns).T
     size = np.linalg.norm(jacobian, axis=0)
     if not np.all(size > 0):
         return None
     inverse = np.linalg.pinv((jacobian / size).T @ (jacobian / size), rcond=1e-12)
     errors = np.sqrt(np.maximum(np.diag(inverse), 0)) / size
-    freedom = known.sum() - jacobian.shape[1]
+    freedom = len(jacobian) - jacobian.shape[1]
     errors *= np.sqrt(max(1.0, chi_2 / freedom)) if freedom > 0 else np.inf
-    t0, delay, rise, decay = best[0], best[1] if band else 0.0, *np.exp(best[2:])
-    error = errors[:4] if band else np.array([errors[0], np.nan, *errors[1:3]])
-    return chi_2, np.array([t0, delay, rise, decay]), error * [1, 1, rise, decay]
+    rise, decay = np.exp(best[2:4])
+    rise_scale, decay_scale = np.exp(at[2:4])
+    delay, delay_error = (best[1], errors[1]) if band else (0.0, np.nan)
+    rise_error, decay_error = errors[2:4] if band else errors[1:3]
+    return (np.array([delay, rise, decay]),
+            np.array([delay_error, rise_error * rise_scale, decay_error * decay_scale]))
 
 
 def _start(values: np.ndarray, weight: np.ndarray, seconds: np.ndarray, integration: np.ndarray,

@@ -12,7 +12,8 @@
   Gain errors of a few per cent, and sources resolved by less than half, are below.
 * RFI band: more than half of the best box' band is known to be used by transmitters.
 * edge: by a quarter more of the border of the best box is flagged than of all cells: what was not
-  flagged of interference that mostly was.
+  flagged of interference that mostly was. Channels at the ends of the band without any data in the
+  scan, and integrations at the ends of the scan, are beyond its border: no event reaches them.
 * antenna: the event is gone without one antenna; see `jackknife`.
 """
 
@@ -107,14 +108,17 @@ def is_incoherent(flux_density: float, excess: float, snr: float) -> bool:
 def flagged_border(used: np.ndarray, scan: slice, box: Tile) -> float:
     """Return the flagged share of the cells around a box; NaN where there are none.
 
-    `used` (T,F; bool) are the cells with data. Beyond the scan and the band there are no cells.
+    `used` (T,F; bool) are the cells with data. Beyond the first and last integration of the scan
+    with data, and its lowest and highest channel with data, there are no cells.
     """
-    times = slice(max(scan.start, box.start - 1), min(scan.stop, box.stop + 1))
-    channels = slice(max(0, box.low - 1), min(used.shape[1], box.high + 1))
-    border = np.ones((times.stop - times.start, channels.stop - channels.start), bool)
-    border[box.start - times.start:box.stop - times.start,
-           box.low - channels.start:box.high - channels.start] = False
-    around = used[times, channels][border]
+    in_time = scan.start + np.flatnonzero(used[scan].any(axis=1))
+    in_frequency = np.flatnonzero(used[scan].any(axis=0))
+    times = slice(max(in_time[0], box.start - 1), min(in_time[-1] + 1, box.stop + 1))
+    channels = slice(max(in_frequency[0], box.low - 1), min(in_frequency[-1] + 1, box.high + 1))
+    border = np.zeros(used.shape, bool)
+    border[times, channels] = True
+    border[box.cells] = False
+    around = used[border]
     return float(np.mean(~around)) if len(around) else np.nan
 
 
