@@ -10,9 +10,7 @@ from astropy.table import Table
 from visds.core.errors import ExitCode, OutputError, SettingsError
 from visds.core.files import make_folder, name_of_file
 from visds.core.program import run_program
-from visds.core.quantities import Bin, channel_bin, frequency_range, time_bin
 from visds.core.settings import Parser, setting
-from visds.dynspec import binning
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.exchange.columns import light_curve_table, spectrum_table
 from visds.dynspec.exchange.csv import write_csv
@@ -22,6 +20,7 @@ from visds.dynspec.exchange.fits_table import write_fits_table
 from visds.dynspec.exchange.time_series import time_series, write_time_series
 from visds.dynspec.exchange.votable import write_votable
 from visds.dynspec.fits import write_fits
+from visds.dynspec.part import PartSettings, in_band, in_bins
 from visds.dynspec.spectra_file import directions_of, number_of, read_spectrum
 
 _DESCRIPTION = """\
@@ -55,7 +54,7 @@ _TABLES: dict[str, Callable[[Table, Path], None]] = {
 
 
 @dataclass(frozen=True)
-class ExportSettings:
+class ExportSettings(PartSettings):
     """What is written, and how."""
 
     to: str | None = setting(None, "format: fits, ecsv, votable, csv, timeseries or dstools "
@@ -69,14 +68,6 @@ class ExportSettings:
                                 choices=("I", "Q", "U", "V"))
     barycentre: bool = setting(
         False, "let the time of a timeseries be TDB at the barycentre, as for periods")
-    band: tuple[float, float] | None = setting(
-        None, "frequencies, e.g. 550-600MHz (default: all)", parse=frequency_range,
-        metavar="RANGE")
-    time_bin: Bin | None = setting(None, "width of a time bin, such as 30s (default: none)",
-                                   parse=time_bin, metavar="BIN")
-    channel_bin: Bin | None = setting(
-        None, "width of a channel bin, such as 4MHz (default: none)", parse=channel_bin,
-        metavar="BIN")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -141,22 +132,7 @@ def _format_of(file: str | None) -> str:
 
 def _selected(product: Path, number: int, chosen: ExportSettings) -> DynamicSpectrum:
     """Return the part of a direction's spectrum that is asked for, in its bins."""
-    spectrum = read_spectrum(product, number)
-    if chosen.band is not None:
-        low, high = chosen.band
-        inside = (spectrum.frequency >= low) & (spectrum.frequency <= high)
-        if not inside.any():
-            raise SettingsError(
-                f"--band: no channel between {low / 1e6:g} and {high / 1e6:g} MHz; the spectrum "
-                f"has {spectrum.frequency[0] / 1e6:.3f} to {spectrum.frequency[-1] / 1e6:.3f} MHz")
-        spectrum = spectrum.select_channels(inside)
-    if chosen.time_bin is not None:
-        spectrum = spectrum.sum_times(binning.time_groups(
-            spectrum.time, spectrum.integration, spectrum.scan, chosen.time_bin))
-    if chosen.channel_bin is not None:
-        spectrum = spectrum.sum_channels(binning.channel_groups(
-            spectrum.frequency, spectrum.channel_width, chosen.channel_bin))
-    return spectrum
+    return in_bins(in_band(read_spectrum(product, number), chosen), chosen)[0]
 
 
 def _write(spectrum: DynamicSpectrum, chosen: ExportSettings, path: Path, *,

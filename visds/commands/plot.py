@@ -13,9 +13,7 @@ from visds.core.errors import ExitCode, FormatError, SettingsError
 from visds.core.files import name_of_file
 from visds.core.plural import counted
 from visds.core.program import run_program
-from visds.core.quantities import Bin, channel_bin, frequency_range, time_bin
 from visds.core.settings import Parser, Settings, setting
-from visds.dynspec import binning
 from visds.dynspec.cuts import CutSettings, cut_cells, has_cuts
 from visds.dynspec.flag_region import CHANNELS_SYNTAX as CHANNELS
 from visds.dynspec.flag_region import SYNTAX as REGION
@@ -27,6 +25,7 @@ from visds.dynspec.flag_region import (
     flag_regions,
     usable_cells,
 )
+from visds.dynspec.part import PartSettings, in_band, in_bins
 from visds.dynspec.plots.settings import PlotSettings
 from visds.dynspec.plots.together_settings import TogetherSettings
 from visds.dynspec.variability.settings import VariabilitySettings
@@ -69,7 +68,7 @@ def _scan(text: str) -> int:
 
 
 @dataclass(frozen=True)
-class SelectSettings:
+class SelectSettings(PartSettings):
     """Which data are drawn, in which bins."""
 
     target: tuple[str, ...] = setting(
@@ -79,14 +78,6 @@ class SelectSettings:
         True, "leave out of pictures what the cuts of the run flagged, unless others are given")
     scans: tuple[int, ...] = setting(None, "scans to draw (default: all)", parse=_scan, many=True,
                                      metavar="SCAN")
-    band: tuple[float, float] | None = setting(
-        None, "frequencies to draw, e.g. 550-600MHz (default: all)", parse=frequency_range,
-        metavar="RANGE")
-    time_bin: Bin | None = setting(None, "width of a time bin, such as 30s (default: none)",
-                                   parse=time_bin, metavar="BIN")
-    channel_bin: Bin | None = setting(
-        None, "width of a channel bin, such as 4MHz (default: none)", parse=channel_bin,
-        metavar="BIN")
     flag_channels: tuple[ChannelRange, ...] = setting(
         None, f"channels of the product not to use: {CHANNELS}", parse=channel_range, many=True,
         metavar="CHANNELS")
@@ -241,28 +232,11 @@ def select(spectrum: "DynamicSpectrum",
             raise SettingsError(f"--scans: scan {missing[0]} is not in the spectrum (scans "
                                 f"{', '.join(map(str, held))})")
         spectrum = spectrum.select_times(np.isin(spectrum.scan, settings.scans))
-    if settings.band is not None:
-        low, high = settings.band
-        chosen = (spectrum.frequency >= low) & (spectrum.frequency <= high)
-        if not chosen.any():
-            raise SettingsError(
-                f"--band: no channel between {low / 1e6:g} and {high / 1e6:g} MHz; the spectrum "
-                f"has {spectrum.frequency[0] / 1e6:.3f} to {spectrum.frequency[-1] / 1e6:.3f} MHz")
-        spectrum = spectrum.select_channels(chosen)
+    spectrum = in_band(spectrum, settings)
     if not usable_cells(spectrum).any():
         lines.append("warning: there is no unflagged data to draw")
-    if settings.time_bin is not None:
-        time, integration = spectrum.time, spectrum.integration
-        spectrum = spectrum.sum_times(binning.time_groups(
-            time, integration, spectrum.scan, settings.time_bin))
-        lines.append(binning.time_bin_text(settings.time_bin, time, integration,
-                                           spectrum.integration))
-    if settings.channel_bin is not None:
-        width = spectrum.channel_width
-        spectrum = spectrum.sum_channels(binning.channel_groups(
-            spectrum.frequency, width, settings.channel_bin))
-        lines.append(binning.channel_bin_text(settings.channel_bin, width, spectrum.channel_width))
-    return spectrum, lines
+    spectrum, binned = in_bins(spectrum, settings)
+    return spectrum, lines + binned
 
 
 def _flagged(spectrum: "DynamicSpectrum",
