@@ -55,8 +55,8 @@ class DetectSettings:
         "the scan, or none (a steady source is then an event)",
         choices=("observation", "scan", "none"))
     gain_error: float = setting(
-        "0.01", "fraction of the quiescent flux density by which gains may vary in all channels "
-        "together", parse=_fraction)
+        "0.01", "fraction of the steady flux density (the median in time of Stokes I) by which "
+        "gains may vary in all channels together", parse=_fraction)
     structure_error: bool = setting(
         True, "where baselines see different amplitudes (a resolved source), count that as an "
         "error of their mean that does not average down")
