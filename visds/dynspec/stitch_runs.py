@@ -119,9 +119,11 @@ def _refuse_unlike(one: DynamicSpectrum, other: DynamicSpectrum, name: str, anot
         scales = [spectrum.meta.get("weight_scale", {}) for spectrum in (one, other)]
         ratios = [scales[0][label] / scales[1][label] for label in scales[0].keys() & scales[1]]
         if any(not _SCALES[0] < ratio < _SCALES[1] for ratio in ratios):
-            refuse("the weights have no scale, and would need factors of",
-                   *(", ".join(f"{scale:.3g}" for scale in scales_of.values())
-                     for scales_of in scales))
+            raise SettingsError(
+                f"{name} and {another} cannot be stitched: the weights have no scale, and would "
+                "need factors of {} and {} (visds-run --weights measured gives both one "
+                "scale)".format(*(", ".join(f"{label} {scale:.3g}" for label, scale in
+                                            scales_of.items()) for scales_of in scales)))
     for key, words in (("primary_beam", "corrected for the primary beam"),
                        ("smearing_corrected", "corrected for smearing")):
         done = [spectrum.meta.get(key, "none") not in ("none", False) for spectrum in (one, other)]
