@@ -308,6 +308,17 @@ def test_parts_of_a_burst_in_two_scans_are_one_event_if_the_gap_is_no_longer(gap
     assert table["duration"].tolist() == [40 / events] * events
 
 
+def test_long_flare_over_scans_with_short_gaps_is_one_event():
+    rows = np.arange(72)
+    seconds = 10.0 * rows + 60.0 * (rows // 12)
+    profile = 0.3 * 2.0 ** -((seconds - seconds.mean()) / 240) ** 2
+    for seed in range(4):
+        table = found(truth(intensity=profile[:, None] * np.ones(F), shape=(72, F)),
+                      scans=(1, 2, 3, 4, 5, 6), gap=60.0, seed=seed)
+        assert len(table) == 1
+        assert table["duration"][0] > 500
+
+
 def test_flare_in_one_scan_stays_in_that_scan():
     emission = np.zeros((T, F))
     emission[32:48] = 0.3

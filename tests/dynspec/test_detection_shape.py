@@ -79,6 +79,13 @@ def test_rise_faster_than_an_integration_is_an_upper_limit():
     assert all(np.isfinite(one.decay_time_error) for one in found)
 
 
+@pytest.mark.parametrize("snr", [15, 100])
+def test_a_burst_within_an_integration_has_no_drift_that_noise_gave_it(snr):
+    found = shapes(snr, 20, rise=2.0, decay=2.0)
+    assert np.isnan([one.drift_rate for one in found]).all()
+    assert 0.5 < pulls(found, "delay", 0.0).std() < 1.6
+
+
 def test_nothing_is_told_of_a_decay_that_was_not_seen():
     values = 30 * pulse()[:31]
     found = fitted(values, np.ones(values.shape), np.arange(31) * STEP, np.full(31, STEP),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from astropy.table import Table
+from astropy.table import Table, vstack
 
 from visds.core.errors import SettingsError
 from visds.imaging.intervals import (
@@ -83,6 +83,15 @@ def test_a_burst_is_held_against_the_rest_of_its_scan_in_its_band():
     assert held(on.off) == [("scan 1 at 60", 0, 4)]
     assert content(CHUNKS, on, "").band_low == 1.05e9
     assert content(CHUNKS, on.off, "").band_high == 1.15e9
+
+
+def test_other_bursts_of_its_target_are_no_quiet_time():
+    events = vstack([detection(0, 10), detection(60, 80), detection(90, 100)])
+    first, *_ = intervals(CHUNKS, "detections", events)
+    assert held(first.off) == [("scan 1 at 0", 2, 6), ("scan 1 at 60", 2, 3)]
+    events["target"] = ["AU Mic", "AU Mic", "another"]
+    first, *_ = intervals(CHUNKS, "detections", events)
+    assert held(first.off) == [("scan 1 at 0", 2, 6), ("scan 1 at 60", 2, 4)]
 
 
 def test_a_burst_that_fills_its_scan_is_held_against_the_other_scans():

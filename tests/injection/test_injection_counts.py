@@ -57,7 +57,7 @@ def test_flares_of_a_search_are_apart_and_clear_of_what_is_there_and_in_the_data
             assert (other.peak - one.peak) * 86400 > 10 * max(one.duration, other.duration) - 80
         for flare in search.flares:
             start, stop, low, high = flare.core(*there.band)
-            beside = 3 * flare.duration / 86400
+            beside = 1.5 * flare.duration / 86400
             assert all(stop + beside <= begin or end <= start - beside
                        for begin, end in there.taken)
             assert np.abs(there.time - flare.peak).min() * 86400 <= 5.001

@@ -67,8 +67,8 @@ def intervals(chunks: Sequence[ImagedChunk], text: str,
     Durations count from the start of each scan, so that none reaches over a gap between scans;
     a rest of less than half of one belongs to the last of a scan, and a longer one is the last. Of
     a detection there is its best box in time and frequency, with the rest of the scans in which
-    it is, its event and as much to both sides left out, as the interval to be subtracted; of all
-    scans where none is left.
+    it is, its event, as much to both sides and the other events of its target left out, as the
+    interval to be subtracted; of all scans where none is left.
 
     Raises
     ------
@@ -85,7 +85,8 @@ def intervals(chunks: Sequence[ImagedChunk], text: str,
         if detections is None:
             raise SettingsError("--interval detections needs the folder of a finished visds-run, "
                                 "with its detections.ecsv")
-        return [_around(row, number, chunks) for number, row in enumerate(detections, start=1)]
+        return [_around(row, number, chunks, _others(number, detections))
+                for number, row in enumerate(detections, start=1)]
     length = parse(text, SECONDS) / DAY
     found = []
     for scan in scans:
@@ -173,7 +174,16 @@ def _span(chunks: Sequence[ImagedChunk]) -> tuple[float, float]:
             max(float(np.max(chunk.time + chunk.integration / 2 / DAY)) for chunk in chunks))
 
 
-def _around(row: Any, number: int, chunks: Sequence[ImagedChunk]) -> Interval:
+def _others(number: int, detections: Table) -> list[tuple[float, float]]:
+    """Return when other events of the target of a detection are, MJD."""
+    mine = (detections["target"] == detections["target"][number - 1]
+            if "target" in detections.colnames else np.ones(len(detections), bool))
+    mine[number - 1] = False
+    return [(float(other["start"]), float(other["stop"])) for other in detections[mine]]
+
+
+def _around(row: Any, number: int, chunks: Sequence[ImagedChunk],
+            others: Sequence[tuple[float, float]]) -> Interval:
     start, stop = float(row["box_start"]), float(row["box_stop"])
     event = float(row["start"]), float(row["stop"])
     band = float(row["box_low"]), float(row["box_high"])
@@ -184,8 +194,18 @@ def _around(row: Any, number: int, chunks: Sequence[ImagedChunk]) -> Interval:
     name = f"detection{number:03d}"
     for scans in (here, None):
         for out in (left_out, event):
-            first, last = _span(chunks)
-            off = Interval(f"{name}_off", ((first, out[0]), (out[1], last)), scans, band)
+            off = Interval(f"{name}_off", _between(_span(chunks), [out, *others]), scans, band)
             if pieces(chunks, off):
                 return Interval(f"{name}_on", ((start, stop),), None, band, off)
     return Interval(f"{name}_on", ((start, stop),), None, band)
+
+
+def _between(whole: tuple[float, float], left_out: Sequence[tuple[float, float]]
+             ) -> tuple[tuple[float, float], ...]:
+    """Return what is left of a range without others."""
+    found, begin = [], whole[0]
+    for start, stop in sorted(left_out):
+        if start > begin:
+            found.append((begin, min(start, whole[1])))
+        begin = max(begin, stop)
+    return (*found, (begin, whole[1])) if begin < whole[1] else tuple(found)

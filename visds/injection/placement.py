@@ -25,7 +25,7 @@ _SHARE = 0.1
 _ATTEMPTS = 50
 _APART = 9.0
 # An event takes in what is beside it by the width of the narrower of both.
-_APART_FROM_EVENTS = 3.0
+_APART_FROM_EVENTS = 1.5
 _SAMPLES = 24
 
 

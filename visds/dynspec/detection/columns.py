@@ -70,7 +70,9 @@ COLUMNS = {
     "flux_density_V_error": (float, "Jy", "its standard error, as if the box had been chosen "
                              "beforehand: that of the best of many scatters by up to 1.6 of it"),
     "fraction_V": (float, None, "V/I of the best box; NaN where I < 5 sigma"),
-    "fraction_V_error": (float, None, "its standard error, with the covariance of I and V"),
+    "fraction_V_error": (float, None, "its standard error, with the covariance of I and V, as if "
+                         "the box had been chosen beforehand: at the threshold |V/I| is too small "
+                         "by a half of it, for the box is where noise lifted I"),
     "fluence": (float, "Jy s", "band average from band_low to band_high, summed over the unflagged "
                 "integrations from start to stop; Stokes I, V or L as in polarization"),
     "fluence_error": (float, "Jy s", "its standard error"),

@@ -117,7 +117,7 @@ def detect(spectrum: DynamicSpectrum, settings: DetectSettings,
     if "L" in thresholds:
         table.meta["threshold_L"] = thresholds["L"]
     used = np.any([p.weight > 0 for p in searched.values()], axis=0)
-    groups = join(tiles, spectrum.time, spectrum.integration, used)
+    groups = join(tiles, spectrum.time, spectrum.integration, used, boxes.scans)
     search = Search(spectrum, searched, signs, boxes, thresholds, alarms)
     bands = read_rfi_bands(settings.rfi_bands, str(spectrum.meta.get("telescope", "")))
     rows = measured(search, groups, others, bands, polarization or PolarizationSettings())

@@ -8,8 +8,8 @@ Tiles closer than their own size are one event, whatever polarization found them
 join V of both signs without I.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -79,12 +79,13 @@ def find_tiles(planes: Mapping[str, Plane], signs: Mapping[str, tuple[str, int]]
     return tiles
 
 
-def join(tiles: Sequence[Tile], time: np.ndarray, integration: np.ndarray,
-         used: np.ndarray) -> list[list[Tile]]:
+def join(tiles: Sequence[Tile], time: np.ndarray, integration: np.ndarray, used: np.ndarray,
+         scans: Sequence[slice]) -> list[list[Tile]]:
     """Return the tiles of each event, events in the order of their first tile.
 
-    Two tiles belong together where the gap between them, less what is flagged in it, is no wider
-    than the narrower of them, in time and in frequency.
+    Two tiles of a scan belong together where the gap between them, less what is flagged in it, is
+    no wider than the narrower of them, in time and in frequency; and so what is together in a scan
+    with what is in another.
 
     Parameters
     ----------
@@ -94,20 +95,51 @@ def join(tiles: Sequence[Tile], time: np.ndarray, integration: np.ndarray,
         Centre in d and length in s of the integrations.
     used : (T,F) array of bool
         Cells that have weight in any polarization.
+    scans : sequence of slice
+        The integrations of each scan; a tile lies in one.
     """
     seen = used.any(1), used.any(0)
-    groups: list[list[Tile]] = []
+
+    def near(one: Sequence[Tile], other: Sequence[Tile]) -> bool:
+        return any(_near(a, b, time, integration, *seen) for a in one for b in other)
+
     # I first: two tiles of V that are each near a tile of I come together through it.
-    for tile in sorted(tiles, key=lambda tile: tile.search != "I"):
-        near = [group for group in groups
-                if any(_near(tile, other, time, integration, *seen) for other in group)]
-        merged = [tile]
-        for group in near:
-            if _one_sign(merged + group):
-                merged = group + merged
-                groups.remove(group)
-        groups.append(merged)
-    return groups
+    ordered = sorted(tiles, key=lambda tile: tile.search != "I")
+    in_scans = [group for scan in scans for group in _joined(
+        [[tile] for tile in ordered if scan.start <= tile.start < scan.stop], near)]
+    in_scans.sort(key=lambda group: min(ordered.index(tile) for tile in group))
+
+    def parts_near(one: Sequence[Tile], other: Sequence[Tile]) -> bool:
+        return near(_parts(one, scans), _parts(other, scans))
+
+    return _joined(in_scans, parts_near)
+
+
+def _joined(groups: Sequence[list[Tile]],
+            near: Callable[[Sequence[Tile], Sequence[Tile]], bool]) -> list[list[Tile]]:
+    """Return groups put together where they are near each other and not of opposite V."""
+    found: list[list[Tile]] = []
+    for group in groups:
+        merged = list(group)
+        for other in [other for other in found if near(group, other)]:
+            if _one_sign(merged + other):
+                merged = other + merged
+                found.remove(other)
+        found.append(merged)
+    return found
+
+
+def _parts(tiles: Sequence[Tile], scans: Sequence[slice]) -> list[Tile]:
+    """Return the boxes around the tiles of an event in each scan."""
+    found = []
+    for scan in scans:
+        inside = [tile for tile in tiles if scan.start <= tile.start < scan.stop]
+        if inside:
+            found.append(replace(
+                inside[0], start=min(tile.start for tile in inside),
+                stop=max(tile.stop for tile in inside), low=min(tile.low for tile in inside),
+                high=max(tile.high for tile in inside), gaussian=None))
+    return found
 
 
 def _highest_search(planes: Mapping[str, Plane], filters: Mapping[str, MatchedFilter],

@@ -44,7 +44,8 @@ class Shape:
     delay, delay_error : float
         Time of arrival per frequency in s/Hz: positive where it is later at higher frequency.
     drift_rate, drift_rate_error : float
-        The inverse in Hz/s, where the delay is above three of its errors.
+        The inverse in Hz/s, where the delay is above three of its errors; of a burst within an
+        integration, where the band is crossed in more than one.
     rise_time, rise_time_error, decay_time, decay_time_error : float
         From half of the peak to the peak, and from there to the half, in s, without the drift.
         Where the time is not known to half of itself, or is below half an integration, it is an
@@ -106,12 +107,7 @@ def fitted(values: np.ndarray, weight: np.ndarray, seconds: np.ndarray, integrat
     if fit is None:
         return Shape()
     (delay, rise, decay), (delay_error, rise_error, decay_error) = fit
-    bandwidth = np.ptp(frequency)
     found = {}
-    if bandwidth > 0:
-        found |= {"delay": delay, "delay_error": delay_error}
-        if abs(delay) > DRIFT_ERRORS * delay_error:
-            found |= {"drift_rate": 1 / delay, "drift_rate_error": delay_error / delay**2}
     shortest = float(np.median(integration)) / 2
     for name, width, width_error in (("rise", rise, rise_error), ("decay", decay, decay_error)):
         if width < shortest or width < KNOWN * width_error:
@@ -120,6 +116,16 @@ def fitted(values: np.ndarray, weight: np.ndarray, seconds: np.ndarray, integrat
             found[f"{name}_time"] = limit if limit < np.ptp(seconds) else np.nan
         else:
             found |= {f"{name}_time": width, f"{name}_time_error": width_error}
+    bandwidth = np.ptp(frequency)
+    if bandwidth > 0:
+        is_resolved = max(rise, decay) > shortest
+        if not is_resolved:
+            # When in its integration a shorter burst is, nothing tells.
+            delay_error = np.hypot(delay_error, 2 * shortest / np.sqrt(12) / bandwidth)
+        found |= {"delay": delay, "delay_error": delay_error}
+        if abs(delay) > DRIFT_ERRORS * delay_error and (
+                is_resolved or abs(delay) * bandwidth > 2 * shortest):
+            found |= {"drift_rate": 1 / delay, "drift_rate_error": delay_error / delay**2}
     return Shape(**{name: float(value) for name, value in found.items()})
 
 
