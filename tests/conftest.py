@@ -1,5 +1,6 @@
 """Fixtures of all tests: observed measurement sets, and simulated ones."""
 
+import importlib
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,12 @@ _LAUNCHER_NAMES = ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WO
                    "PMI_SIZE", "PMI_RANK", "PMIX_RANK", "SLURM_STEP_ID", "SLURM_STEP_NUM_TASKS",
                    "SLURM_STEP_NUM_NODES", "SLURM_NTASKS", "SLURM_PROCID")
 _SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def log() -> None:
+    """Import the log: `caplog` sees loggers that do not propagate if they are there before it."""
+    importlib.import_module("visds.core.log")
 
 
 @pytest.fixture(scope="session")

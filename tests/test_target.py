@@ -263,8 +263,52 @@ def test_targets_of_one_name_are_told_apart_and_one_that_is_there_twice_is_taken
     assert [target.file_name for target in found] == ["UV_Ceti", "UV_Ceti_2", "uv_ceti_3", "other"]
     assert found[0].warnings == (
         "1 target given twice at one place, such as UV Ceti: taken once",
-        "2 targets of a name that another has, told apart by a number: the second UV Ceti is "
-        "UV Ceti_2")
+        "1 target of a name that another has, told apart by a number: the second UV Ceti is "
+        "UV Ceti_2",
+        "1 target whose files would have the name of another's, told apart by a number: uv/ceti, "
+        "uv_ceti in files, is uv/ceti_3")
+
+
+def test_two_names_of_one_position_are_told(planned, listed):
+    found = find_all(planned, "--targets", listed("GJ 1,1", "V1 Cet,1.001", "other,2"))
+    assert [target.name for target in found] == ["GJ 1", "V1 Cet", "other"]
+    assert found[0].warnings == (
+        "GJ 1 and V1 Cet are at one position and have the same spectrum",)
+    assert not find_all(planned, "--targets", listed("GJ 1,1", "other,1.01"))[0].warnings
+
+
+def test_motion_without_a_known_epoch_is_refused_with_the_option_that_mends_it(planned, listed):
+    path = listed("a,1,5,6,57388", columns="name,south,pmra,pmdec,epoch")
+    refused(planned, r"^--targets: .*no epoch for 1 of its positions \(first: a\); epoch '57388' "
+            r"of row 1 is not understood: .*--target-columns", "--targets", path,
+            error=CatalogueError)
+    mapped, = find_all(planned, "--targets", path, "--target-columns", "epoch=J2016.0")
+    assert "from 2016.000 to 2024.417" in mapped.motion
+    path = listed("a,1,5,6,J2016.0", columns="name,south,pmra,pmdec,epoch")
+    assert "from 2016.000 to 2024.417" in find_all(planned, "--targets", path)[0].motion
+
+
+def test_a_star_that_its_motion_takes_out_of_the_field_is_told(planned, listed):
+    columns = "name,south,pmra,pmdec,epoch"
+    rows = ("stays,1,0,0,2000", "going,14,0,-12000,2000")
+    said = find_all(planned, "--targets", listed(*rows, columns=columns))[0].warnings
+    assert any("12000 mas/yr is more than that of any known star, 10393 of Barnard's: check the "
+               "unit of row 2 (going)" in line for line in said)
+    assert any(line.startswith("going is within 0.25 deg of the phase centre by its listed "
+                               "position, but not at the epoch of observation: moved 29")
+               for line in said)
+    refused(planned, "none of 1 position .*; going is within 0.25 deg .* by its listed position",
+            "--targets", listed(rows[1], columns=columns))
+
+
+def test_a_list_without_names_of_columns_has_a_hint(planned, tmp_path):
+    path = tmp_path / "bare.csv"
+    path.write_text("AU Mic,24.757,-17.951\nother,24.76,-17.95\n")
+    refused(planned, r"'24\.757' is hardly a name of a column: is a first line such as name,ra,dec "
+            r"missing\?", "--targets", str(path), error=CatalogueError)
+    path.write_text("AU Mic,24.757,-17.951\n")
+    refused(planned, r"has no rows \('24\.757' is hardly", "--targets", str(path),
+            error=CatalogueError)
 
 
 def test_names_of_files_hold_nothing_that_a_shell_or_a_file_system_minds():
@@ -302,6 +346,7 @@ def test_a_planet_is_followed_from_the_observatory(planned):
     assert arcsec(Direction(ra[0], dec[0]), Direction(ra[-1], dec[-1])) > 0.1
     assert arcsec(found.direction, Direction(*(float(axis[len(times) // 2])
                                                for axis in (ra, dec)))) < 1
+    assert found.named_place == f"jupiter at {found.direction}"
     for part in ("planet jupiter by the built-in ephemeris",
                  "not JUPITER of catalogue stars, ", "during the observation"):
         assert part in found.origin

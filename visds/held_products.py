@@ -3,11 +3,13 @@
 import dataclasses
 import json
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from visds.core.errors import OutputError
 from visds.core.log import logger
+from visds.core.plural import counted
 from visds.core.settings import Settings
 from visds.core.sky import Direction, separation
 from visds.dynspec.universal_time import date_and_time
@@ -15,6 +17,7 @@ from visds.observation import Observation
 from visds.run_settings import RunSettings
 
 _MINUTE = 1 / 1440
+_NAMED = 5
 
 
 def target_entries(observation: Observation) -> list[dict[str, Any]]:
@@ -75,14 +78,16 @@ def refuse_other_products(folder: Path, observation: Observation, settings: RunS
                           f"{other}: give another -o, or --fresh to replace them")
     if settings.replace:
         return
+    holds = "another target, " if len(there) == 1 else (
+        f"{counted(len(there), 'target')}, {_names(there)}, not all of this run: ")
     for name, direction in there:
         away, nearest = min(((3600 * separation(direction, target.direction), target)
                              for target in observation.targets), key=lambda pair: pair[0])
         if away > observation.finest_beam / 2:
             raise OutputError(
-                f"{folder} holds the products of another target, {_place(name, direction)}, "
-                f"{away:.3g} arcsec from {_place(nearest.name, nearest.direction)}: give another "
-                "-o, or --replace to replace them and use the chunk files again")
+                f"{folder} holds the products of {holds}{_place(name, direction)}, {away:.3g} "
+                f"arcsec from {nearest.named_place}: give another -o, or --replace to replace them "
+                "and use the chunk files again")
 
 
 def say_changed_settings(folder: Path, settings: Settings) -> None:
@@ -123,6 +128,13 @@ def _other_data(held: dict[str, Any], now: dict[str, Any]) -> str:
         if max(abs(first - low), abs(last - high)) > 1e-6 * high:
             return f"whose spectral window {number} is {first / 1e6:.6g} to {last / 1e6:.6g} MHz"
     return ""
+
+
+def _names(targets: Sequence[tuple[str, Direction]]) -> str:
+    """Return the names of the first targets and how many more there are."""
+    names = [name for name, _ in targets]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def _written(value: Any) -> str:

@@ -26,13 +26,20 @@ from visds.core.provenance import Provenance, command_line, file_hash, refuse_ot
 from visds.core.settings import Settings
 from visds.core.sky import LIGHT_SPEED, Direction, angle_text, parse_direction, separation
 from visds.core.told_once import told_once
-from visds.dynspec.plots.completeness import completeness_picture
+from visds.dynspec.plots.completeness import completeness_picture, polarization_text
 from visds.dynspec.spectra_file import read_spectrum
 from visds.dynspec.stitch import common_axes
 from visds.finished_run import FinishedRun, read_run
 from visds.inject_job import InjectJob, Quiet, QuietJob, binned
 from visds.injected_data import FIELD, TARGET, InjectedData, Place
-from visds.injection.completeness import LIMIT, completeness, level_text, limits, of_search
+from visds.injection.completeness import (
+    LIMIT,
+    completeness,
+    interval_text,
+    level_text,
+    limits,
+    of_search,
+)
 from visds.injection.placement import (
     AUTOMATIC_DURATIONS,
     AUTOMATIC_STRENGTHS,
@@ -352,7 +359,7 @@ def _say(made: Table, limit: Table, reliable: Table, detections: int) -> None:
     for row in limit:
         of_row = of_search(made, row)
         kind = (f"{'at the target' if row['place'] == TARGET else 'in the field'}, "
-                f"{row['duration']:g} s, V/I {row['polarized']}")
+                f"{row['duration']:g} s, {polarization_text(str(row['polarized']))}")
         if row["searched"] == "any":
             logger.info("%s: half are found at %s, 90 %% at %s", kind,
                         level_text(0.5, of_row), level_text(0.9, of_row))
@@ -360,7 +367,8 @@ def _say(made: Table, limit: Table, reliable: Table, detections: int) -> None:
             is_known = np.isfinite(row[f"fluence_{LIMIT}"])
             text = level_text(LIMIT / 100, of_row)
             logger.info("nothing was found %s, in Stokes %s: %s", kind, row["searched"], (
-                f"limit of {text} ({flux_text(row[f'flux_density_{LIMIT}'])}) at {LIMIT} %"
+                f"limit of {text} ({flux_text(row[f'flux_density_{LIMIT}'])}) at {LIMIT} %, "
+                f"{interval_text(LIMIT / 100, of_row)}"
                 if is_known else f"no limit; {LIMIT} % are found at {text}: give other --fluence"))
     for row in reliable:
         logger.info("false events %s: %d in %d searches", row["data"], row["events"],

@@ -270,11 +270,11 @@ def _far_out(plan: Plan, targets: Sequence[Target], width: float, beam: PrimaryB
         name = "the target" if len(targets) == 1 else target.name
         away = separation(target.direction.to(plan.frame), centre)
         if away >= 90:
-            raise SettingsError(f"--target: {target.direction} is {away:.1f} deg from the phase "
+            raise SettingsError(f"--target: {target.named_place} is {away:.1f} deg from the phase "
                                 f"centre of field {plan.field}; expected a position in the field")
         if away > 5 * width:
             raise SettingsError(
-                f"--target: {target.direction} is {angle_text(away)} from the phase centre of "
+                f"--target: {target.named_place} is {angle_text(away)} from the phase centre of "
                 f"field {plan.field}, whose primary beam is {angle_text(width)} wide")
         if away > width / 2 and seen is None:
             attenuated.append((name, f"{name} is {angle_text(away)} from the phase centre, beyond "

@@ -44,7 +44,9 @@ STATISTICS_NOTE = (
 POLARIZATION_NOTE = (
     "Of the mean of each scan and of all, over the band, bursts included; of several targets that "
     "of all scans. Angles are given where L is significant, fractions where I is above 5 sigma, an "
-    "rm where noise hardly makes such a peak; polarization.ecsv has all columns explained.")
+    "rm where noise hardly makes such a peak; polarization.ecsv has all columns explained. Errors "
+    "are those of the noise alone: those of the calibration, of the angle and of leakage, are not "
+    "in them.")
 DETECTIONS_NOTE = (
     "The position of a detection is that of a source fitted in the image of the burst less the "
     "time around it where position says image. Elsewhere it is assumed: the direction of the "

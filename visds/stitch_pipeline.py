@@ -146,7 +146,8 @@ def _directions(files: Sequence[Path], wanted: Sequence[str]) -> tuple[list[str]
                if held[0][name].get("role") != "off source"]
     if not targets:
         raise SettingsError("the runs have no target in common: " + "; ".join(
-            f"{path.parent} has {', '.join(str(meta['target']) for meta in metas.values())}"
+            f"{path.parent} has " + ", ".join(
+                str(meta["target"]) for meta in metas.values() if meta.get("role") != "off source")
             for path, metas in zip(files, held, strict=True)))
     return targets, off_source
 

@@ -1,5 +1,6 @@
 """Targets: what a user's words for them mean, and where they are at the epoch of observation."""
 
+import itertools
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -7,8 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import scipy
 
-from visds.core.astrometry import moved, separation_arcsec, unit_vectors
+from visds.core.astrometry import (
+    ARCSEC_PER_RADIAN,
+    moved,
+    separation_arcsec,
+    unit_vectors,
+)
 from visds.core.catalogue import Catalogue, same_name
 from visds.core.catalogue_files import read_table
 from visds.core.ephemeris import BUILTIN_ERROR_ARCSEC, track
@@ -65,6 +72,12 @@ class Target:
     def place(self) -> Direction | Track:
         """Where to look: the track of what moves, else the direction."""
         return self.track or self.direction
+
+    @property
+    def named_place(self) -> str:
+        """The name and the direction, which is given once where it is the name."""
+        place = str(self.direction)
+        return place if self.name == place else f"{self.name} at {place}"
 
     @property
     def file_name(self) -> str:
@@ -260,10 +273,20 @@ def _listed(plan: Plan, settings: TargetSettings, path: str, within: float) -> l
             message += (f"; {read} would be if their right ascensions are hours: --target-columns "
                         "ra=RA:h,dec=DEC, with the names of the columns")
     near = catalogue.select(before <= within + _MARGIN_DEG)
-    stars = _stars(plan, near, Path(path).name) if len(near) else []
-    inside = [star for star in stars if separation(star.direction, centre) <= within]
+    try:
+        stars = _stars(plan, near, Path(path).name) if len(near) else []
+    except CatalogueError as error:
+        raise CatalogueError(_with_columns(error)) from error
+    is_inside = [separation(star.direction, centre) <= within for star in stars]
+    inside = list(itertools.compress(stars, is_inside))
+    gone = [star for star, then, now in zip(stars, away(near) <= within, is_inside, strict=True)
+            if then and not now]
+    if gone:
+        notes.append(f"{gone[0].name} is within {angle_text(within)} of the phase centre by its "
+                     f"listed position, but not at the epoch of observation: {gone[0].motion}"
+                     + (f" (and so for {len(gone) - 1} more)" if len(gone) > 1 else ""))
     if not inside:
-        raise SettingsError(message)
+        raise SettingsError("; ".join([message, *notes]) if gone else message)
     if len(inside) < number:
         notes.append(f"{number - len(inside)} of {counted(number, 'position')} in {path} are "
                      f"farther than {angle_text(within)} from the phase centre and left out "
@@ -280,8 +303,11 @@ def _read_list(path: str, columns: str | None) -> Catalogue:
     try:
         return Catalogue.from_table(table, columns, source=path)
     except CatalogueError as error:
-        raise CatalogueError(f"--targets: {error} (--target-columns says which column is what, and "
-                             "in which unit)") from error
+        raise CatalogueError(_with_columns(error)) from error
+
+
+def _with_columns(error: CatalogueError) -> str:
+    return (f"--targets: {error} (--target-columns says which column is what, and in which unit)")
 
 
 def _stars(plan: Plan, catalogue: Catalogue, label: str) -> list[Target]:
@@ -355,7 +381,7 @@ def _told_apart(targets: Sequence[Target]) -> tuple[Target, ...]:
     """
     kept: dict[str, Target] = {}
     named: dict[str, list[Target]] = {}
-    twice, renamed = [], []
+    twice, renamed, clashing = [], [], []
     for target in targets:
         alike = named.setdefault(name_of_file(target.name).casefold(), [])
         if any(same_name(target.name, other.name)
@@ -365,7 +391,8 @@ def _told_apart(targets: Sequence[Target]) -> tuple[Target, ...]:
         alike.append(target)
         name = distinct_name(target.name, kept)
         if name != target.name:
-            renamed.append((target.name, name))
+            is_alike = any(same_name(target.name, other.name) for other in alike[:-1])
+            (renamed if is_alike else clashing).append((target.name, name))
         kept[name_of_file(name).casefold()] = replace(target, name=name)
     first, *others = kept.values()
     warnings = list(first.warnings)
@@ -375,7 +402,29 @@ def _told_apart(targets: Sequence[Target]) -> tuple[Target, ...]:
     if renamed:
         warnings.append(f"{counted(len(renamed), 'target')} of a name that another has, told apart "
                         f"by a number: the second {renamed[0][0]} is {renamed[0][1]}")
+    if clashing:
+        name, numbered = clashing[0]
+        warnings.append(f"{counted(len(clashing), 'target')} whose files would have the name of "
+                        f"another's, told apart by a number: {name}, {name_of_file(name)} in "
+                        f"files, is {numbered}")
+    pairs = _pairs_at_one_place(list(kept.values()))
+    if pairs:
+        warnings.append(f"{' and '.join(pairs[0])} are at one position and have the same spectrum"
+                        + (f" (and so {counted(len(pairs) - 1, 'further pair')})"
+                           if len(pairs) > 1 else ""))
     return replace(first, warnings=tuple(warnings)), *others
+
+
+def _pairs_at_one_place(targets: Sequence[Target]) -> list[tuple[str, str]]:
+    """Return the names of those that do not move and are at the same place, pair by pair."""
+    fixed = [target for target in targets if target.track is None]
+    if len(fixed) < 2:
+        return []
+    tree = scipy.spatial.cKDTree(unit_vectors(
+        np.array([target.direction.ra for target in fixed]),
+        np.array([target.direction.dec for target in fixed])))
+    return [(fixed[one].name, fixed[other].name) for one, other in
+            sorted(tree.query_pairs(_SAME_PLACE_ARCSEC / ARCSEC_PER_RADIAN))]
 
 
 def _at_epoch(target: Target, plan: Plan, settings: TargetSettings) -> Target:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from visds.core import quantities
 from visds.core.catalogue_mapping import FRAMES, column_mapping
+from visds.core.epoch import julian_year
 from visds.core.errors import CatalogueError, SettingsError
 from visds.core.settings import setting
-from visds.crossmatch.settings import julian_year
 
 _EPOCH = "2000.0"
 

@@ -280,7 +280,10 @@ def test_one_target_has_no_folder_of_its_own_whatever_off_source_directions_ther
     for target, place in (([], tmp_path / "plots"),
                           (["--target", "off_001"], tmp_path / "plots" / "off_001")):
         assert main([str(tmp_path), *SMALL, "--plots", "I", *target]) == 0
-        assert capsys.readouterr().out.split() == [str(place / "dynspec_I.png")]
+        out, err = capsys.readouterr()
+        assert out.split() == [str(place / "dynspec_I.png")]
+        assert ("visds-plot: star, the first of 2 directions; --target names another"
+                in err) == (not target)
 
 
 def masked_share(path):

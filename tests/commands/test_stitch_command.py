@@ -92,14 +92,16 @@ def test_what_cannot_be_stitched_is_one_line_and_leaves_what_is_there(tmp_path, 
     outs = [str(folder(tmp_path, number)) for number in (0, 1)]
     other = tmp_path / "other"
     other.mkdir()
-    night(2, "other star").write(other / "dynspec.h5")
+    write_spectra(other / "dynspec.h5", [night(2, "other star"),
+                                         night(2, "off_001", role="off source")])
     held = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     for arguments, message in (
             ([*outs], "-o FOLDER is missing"),
             ([outs[0], "-o", "new"], "one OUT is nothing to stitch"),
             ([outs[0], outs[0], "-o", "new"], "the same OUT is given twice, and would count twice"),
             ([*outs, "-o", outs[1]], "is the folder of one of the runs"),
-            ([outs[0], str(other), "-o", "new"], "the runs have no target in common: "),
+            ([outs[0], str(other), "-o", "new"],
+             f"no target in common: {outs[0]} has test star; {other} has other star\n"),
             ([*outs, "-o", "new", "--target", "nobody"], "no direction 'nobody'; it has test star"),
             ([*outs, "-o", "new", "--plots", "XX"], "--plots: 'XX' needs XX; there will be I, Q"),
             ([outs[0], str(tmp_path), "-o", "new"], "holds no dynspec.h5")):

@@ -173,6 +173,28 @@ def test_the_epoch_comes_from_column_coordinate_system_description_or_metadata(w
     assert Catalogue.from_table(detections).epoch[0] == 2019.5
 
 
+def test_an_epoch_may_be_a_julian_year_or_a_date_and_another_is_told(written):
+    read = written("ra,dec,pmra,pmdec,epoch\n" + "".join(
+        f"1,2,3,4,{epoch}\n" for epoch in ("J2016.0", "2016-01-01T12:00:00", "2015.5", "")))
+    np.testing.assert_allclose(read.epoch, [2016, 2016, 2015.5, np.nan], atol=2e-3)
+    with pytest.raises(CatalogueError, match=r"no epoch for 1 of .*; epoch '2016\.5\.1' of row 2 "
+                       "is not understood: expected a Julian year"):
+        written("ra,dec,pmra,pmdec,epoch\n1,2,3,4,J2016\n1,2,3,4,2016.5.1\n").at_epoch(2020)
+    refuses(written, "ra,dec,e\n1,2,soon\n", "epoch 'soon' of row 1 is not understood",
+            columns="epoch=e")
+
+
+def test_half_a_proper_motion_is_told_and_not_used(written):
+    read = written("ra,dec,PMRA\n1,2,3\n")
+    assert read.notes == ("column 'PMRA' is half a proper motion and not used, for no column is "
+                          "known as pm_dec; map it as pm_dec=COLUMN",)
+    assert np.isnan(read.pm_ra[0])
+    mapped = written("ra,dec,PMRA,northward\n1,2,3,4\n", "pm_dec=northward")
+    assert (mapped.pm_ra[0], mapped.pm_dec[0], mapped.notes) == (3, 4, ())
+    rows = written("name,ra,dec,pmra,pmdec\na,1,2,3,4\nb,1,2,3,\n")
+    assert rows.notes == ("1 position with pm_ra or pm_dec alone, which is not used: row 2 (b)",)
+
+
 def test_a_source_moves_by_its_proper_motion_and_a_source_without_one_stays():
     stars = Catalogue(ra=[269.45207, 10.0], dec=[4.69339, 20.0], pm_ra=[-801.551, np.nan],
                       pm_dec=[10362.394, np.nan], epoch=[2000.0, np.nan])

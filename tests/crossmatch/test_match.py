@@ -7,9 +7,10 @@ from astropy.coordinates import SkyCoord, search_around_sky
 
 from visds.core.astrometry import moved
 from visds.core.catalogue import Catalogue
+from visds.core.epoch import julian_year
 from visds.core.errors import CatalogueError, SettingsError
 from visds.crossmatch.match import match
-from visds.crossmatch.settings import MatchSettings, julian_year, search_radius
+from visds.crossmatch.settings import MatchSettings, search_radius
 from visds.crossmatch.several import match_all, read_catalogues
 
 # RA 0/360, 90, 180, 270 on the equator and off it, and both poles.

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from spectra import spectrum
 
+from visds.core.error_text import value_with_error
+from visds.dynspec import binning
 from visds.dynspec.imaginary_part import chi_squared, imaginary_parts
 
 
@@ -93,6 +95,8 @@ def test_chi_squared_tells_the_scan_and_the_channel_that_are_not_noise():
     assert part.channel_value[5] == pytest.approx(1 + 16 / 3, rel=0.25)
     assert part.value == pytest.approx(1 + 16 / 24, rel=0.15)
     assert "farthest from 1: scan 2" in part.line and "the channel at 555 MHz" in part.line
+    alone = chi_squared(data.select_times(np.arange(20)).sum_channels(binning.whole(8)))["V"]
+    assert alone.line == value_with_error(alone.value, alone.error)
     dropped = data.flag_cells(np.arange(8)[None, :] == np.zeros((60, 1)) + 2)
     assert np.isnan(chi_squared(dropped)["I"].channel_value[2])
     nothing = chi_squared(data.flag_cells(np.ones((60, 8), bool)))["I"]

@@ -200,6 +200,20 @@ def test_masks_hide_samples_in_their_picture_alone_and_never_by_default():
     assert np.isnan(drawn(above)[:, 10:20]).all() and "masked: |I| > 500 mJy" in words(above)
 
 
+@pytest.mark.parametrize("width", ["single", "double"])
+def test_all_that_is_masked_is_one_entry_of_the_legend_within_the_picture(width):
+    figure = plot_figure(example(T=30), "overview", expected_sign="1", sign_tolerance="200mJy",
+                         mask_above="I=0.5Jy", mask_below="I=-2Jy", picture_width=width)
+    figure.draw_without_rendering()
+    legend, = figure.legends
+    said = [text.get_text() for text in legend.get_texts()]
+    masked, = (text for text in said if text.startswith("masked"))
+    assert masked.replace("\n", " ").count("|I| > 500 mJy") == 1 and "V < 0" in masked
+    box, title = legend.get_window_extent(), figure.texts[0].get_window_extent()
+    assert box.x0 > 0 and box.y1 < figure.bbox.y1 and title.y1 < figure.bbox.y1
+    assert box.y0 > figure.axes[0].get_window_extent().y1
+
+
 def test_v_can_be_drawn_with_negative_upwards():
     figure = plot_figure(example(), "V", invert_v=True)
     assert figure.axes[1].yaxis_inverted()

@@ -156,7 +156,16 @@ def test_the_health_of_the_data_has_its_chi_squared_and_what_noise_has(tmp_path)
     for one in found.values():
         assert one.line in page.text
         assert one.line.startswith(value_with_error(one.value, one.error))
+    # The verdict has a name and stands where no scrolling is needed.
+    assert page.text.index("verdict") < page.text.index("farthest mean of a scan")
     assert "chi-squared (1" not in written(tmp_path / "report.html").text
+
+
+def test_frequencies_of_tables_are_in_mhz(tmp_path):
+    table = Table({"band_low": [799490741.0]}, units={"band_low": "Hz"})
+    page = written(tmp_path / "report.html", tables={"Detections": table})
+    assert "band_low (MHz)" in page.text and "799.49" in page.text
+    assert table["band_low"].unit == "Hz" and table["band_low"][0] == 799490741.0
 
 
 def test_integrations_without_any_cell_are_counted():

@@ -119,7 +119,8 @@ def test_nothing_is_written_but_the_output(observation, whole, foreign_folder, u
                       XDG_CONFIG_HOME=None, NUMBA_CACHE_DIR=None, TMPDIR=str(place))
     # Who may not write beside the sources has kernels of his own, which take minutes.
     run([*prefix, sys.executable, "-c",
-         "from visds.core.kernels import compile_kernels; compile_kernels()"], cwd=place, env=own,
+         "from visds.core.kernels import compile_kernels, use_own_caches; use_own_caches(); "
+         "compile_kernels()"], cwd=place, env=own,
         timeout=900)
     result = run([*prefix, *command], cwd=place, env=own)
     assert result.returncode == 0, result.stderr

@@ -12,7 +12,14 @@ from visds.core.errors import SettingsError
 from visds.core.quantities import Bin
 from visds.dynspec.detection.detect import detect
 from visds.dynspec.detection.settings import DetectSettings
-from visds.injection.completeness import completeness, fluence_at, level_text, limits, wilson
+from visds.injection.completeness import (
+    completeness,
+    fluence_at,
+    interval_text,
+    level_text,
+    limits,
+    wilson,
+)
 from visds.injection.flare import Flare, peak_of
 from visds.injection.forced_photometry import ForcedPhotometry
 from visds.injection.placement import Kind, Room, Search, plan_searches
@@ -266,7 +273,7 @@ def test_completeness_is_counted_by_kind_and_polarization_and_gives_limits():
     limit = limits(made, "box")
     whole, in_i, in_v = limit
     assert whole["fluence_50"] == pytest.approx(2.0)
-    assert whole["fluence_95"] == pytest.approx(2.9)
+    assert whole["fluence_95"] == 2.9
     assert whole["flux_density_95"] == pytest.approx(2.9 / 20)
     assert np.isnan(in_i["fluence_50"])
     # Half of the fluence is Stokes V.
@@ -285,3 +292,15 @@ def test_a_level_that_no_fluence_tells_is_beyond_the_most_or_the_least_of_them(s
     assert level_text(0.5, made) == text
     made["searched"] = "V"
     assert level_text(0.5, made) == half
+
+
+@pytest.mark.parametrize(("trials", "text"), [
+    (3, "68 % interval 1.93 Jy s to unknown: 3 flares of each fluence are too few to bound it"),
+    (40, "68 % interval 1.95 Jy s to 1.97 Jy s")])
+def test_a_limit_has_an_interval_or_says_that_flares_are_too_few(trials, text):
+    found = np.array([0, trials, trials])
+    low, high = wilson(found, np.full(3, trials))
+    made = Table({"fluence": [1.0, 2.0, 3.0], "completeness": found / trials,
+                  "completeness_low": low, "completeness_high": high, "trials": [trials] * 3,
+                  "searched": ["any"] * 3, "polarized": ["0%"] * 3})
+    assert interval_text(0.95, made) == text

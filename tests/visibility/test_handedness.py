@@ -65,7 +65,8 @@ def test_options_replace_only_what_they_name():
     start = known_handedness("ASKAP", 800e6, 58656)
     changed = override(start, ("swap=yes",), "iau")
     assert (changed.swap_feeds, changed.stokes_scale) == (True, 2)
-    assert changed.source == "given by the user"
+    assert changed.source == f"swap=yes given by the user, the rest: {start.source}"
+    assert override(Handedness(), ("swap=yes",), "iau").source == "given by the user"
     assert override(start, ("scale=1", "negate=VQ", "swap=no"), "iau") == Handedness(
         negate=("Q", "V"), source="given by the user")
     assert override(Handedness(negate=("Q",)), ("negate=none",), "iau").negate == ()

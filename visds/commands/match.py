@@ -9,13 +9,14 @@ import numpy as np
 from visds.core.catalogue import Catalogue
 from visds.core.catalogue_files import read_table
 from visds.core.catalogue_mapping import check_column_mapping
+from visds.core.epoch import julian_year
 from visds.core.errors import ExitCode, OutputError, SettingsError
 from visds.core.plural import counted
 from visds.core.program import run_program
 from visds.core.settings import Parser, setting
 from visds.crossmatch.match import Matches
 from visds.crossmatch.matches_file import table_format, write_matches
-from visds.crossmatch.settings import MatchSettings, julian_year
+from visds.crossmatch.settings import MatchSettings
 from visds.crossmatch.several import match_each, matches_table, read_catalogues
 
 _DESCRIPTION = """\

@@ -51,9 +51,8 @@ examples:
   visds-plot OUT --plots I --flux-unit K --stellar-radius 0.4 --stellar-distance 4.97
   visds-plot OUT --flag-region scan=3,time=05:10-05:20 channels=10-20,v=5mJy --picture-format pdf
   visds-plot OUT --plots lightcurve --colour-by-polarization --mark-time 05:12:30 -o figures
-  visds-plot OUT --target "AD Leo" "off source 1" --plots V lightcurve
-  visds-plot MAY JUNE JULY --plots lightcurve --light-curves overlaid --align phase --period 2.2h \
-             -o figures
+  visds-plot OUT --target "AD Leo" off_001 --plots V lightcurve
+  visds-plot MAY JUNE -o both --plots lightcurve --light-curves overlaid --align phase --period 2h
 A value may begin with a minus sign: --flux-range -3mJy 3mJy. With '=' an option takes one value.
 """
 RUN_TABLES = ("read", "target", "model", "beam", "flag", "average", "detect", "polarization",
@@ -122,6 +121,9 @@ def _draw(products: Sequence[Path], folder: Path, settings: Settings, *, is_chos
     for product, target in itertools.product(products, settings["select"].target or (None,)):
         parts.append(_part(product, target, settings, is_one_of_several=len(products) > 1 or len(
             settings["select"].target) > 1))
+    if not settings["select"].target:
+        for product in products:
+            _say_first(product)
     variability = settings["variability"]
     if len(parts) > 1:
         folder = folder if is_chosen else folder / "together"
@@ -141,6 +143,15 @@ def _draw(products: Sequence[Path], folder: Path, settings: Settings, *, is_chos
         print(path)
     if len(parts) == 1:
         _say_columns(parts[0].spectrum, settings["plot"])
+
+
+def _say_first(product: Path) -> None:
+    from visds.dynspec.spectra_file import directions_of
+
+    first, *others = directions_of(product)
+    if others:
+        _say(f"{first.get('target')}, the first of {len(others) + 1} directions; --target names "
+             "another")
 
 
 def _part(product: Path, target: str | None, settings: Settings, *,

@@ -16,9 +16,12 @@ from visds.core.catalogue_columns import Columns
 from visds.core.catalogue_files import read_table
 from visds.core.catalogue_mapping import column_mapping
 from visds.core.errors import CatalogueError
+from visds.core.plural import counted
 
 _EPOCHS = (1800.0, 2200.0)
 _TOLD = 5
+# Barnard's star, the fastest, has 10393 mas/yr.
+_FASTEST_MAS = 10400.0
 _FRAME_WORDS = {"galactic": "galactic", "fk4": "B1950 (FK4)"}
 
 
@@ -31,7 +34,8 @@ class Catalogue:
     """Sources with positions; every other column may be unknown (NaN).
 
     Columns not given are made: names from the positions, NaN for numbers, the declared columns
-    for `table`. All are (N) arrays in the same order.
+    for `table`. All are (N) arrays in the same order. `epoch_doubt` says which epoch of the file
+    was not understood.
 
     Raises
     ------
@@ -71,6 +75,7 @@ class Catalogue:
     table: Table = None
     source: str = "catalogue"
     notes: tuple[str, ...] = ()
+    epoch_doubt: str = ""
 
     def __post_init__(self):
         size = len(self.ra)
@@ -137,9 +142,9 @@ class Catalogue:
             "ra_error", "dec_error", "position_error", "pm_ra", "pm_dec", "parallax",
             "parallax_error", "distance", "radius", "flux_density", "flux_density_error")}
         values |= _position_errors(values, dec, found)
-        values["epoch"] = _epochs(found, len(table), source)
+        values["epoch"], doubt = _epochs(found, len(table), source)
         values["name"] = found.names()
-        notes = found.notes()
+        notes = found.notes() + _motion_notes(found, values, keep)
         if dropped:
             notes.append(f"{dropped} of {len(table)} rows have no position and are dropped: "
                          + _rows(np.flatnonzero(~keep), values["name"]))
@@ -155,7 +160,7 @@ class Catalogue:
         if kept["name"] is not None:
             kept["name"] = np.where(kept["name"] == "", position_names(ra, dec), kept["name"])
         return cls(ra=wrapped(ra), dec=dec, row=np.flatnonzero(keep), table=table[keep],
-                   source=source, notes=tuple(notes), **kept)
+                   source=source, notes=tuple(notes), epoch_doubt=doubt, **kept)
 
     def select(self, chosen: np.ndarray) -> "Catalogue":
         """Return the sources of an index or mask (N)."""
@@ -181,7 +186,9 @@ class Catalogue:
         if len(without):
             raise CatalogueError(
                 f"{self.source} has proper motions but no epoch for {len(without)} of its "
-                f"positions (first: {self.name[without[0]]}); map it, e.g. epoch=2016.0")
+                f"positions (first: {self.name[without[0]]})"
+                + (f"; {self.epoch_doubt}" if self.epoch_doubt else "")
+                + "; map it, e.g. epoch=2016.0")
         ra, dec = moved(self.ra, self.dec, pm_ra=self.pm_ra, pm_dec=self.pm_dec,
                         years=epoch - self.epoch, parallax=self.parallax, observer=observer)
         return dataclasses.replace(self, ra=ra, dec=dec,
@@ -263,19 +270,49 @@ def _position_errors(values: dict, dec: np.ndarray, found: Columns) -> dict:
             for key, array in result.items()}
 
 
-def _epochs(found: Columns, size: int, source: str) -> np.ndarray | None:
+def _motion_notes(found: Columns, values: dict, keep: np.ndarray) -> list[str]:
+    """Return what is odd with proper motions (mas/yr); one without its other half is taken out."""
+    half, notes = found.half_motion(), []
+    if half:
+        column, missing = half
+        values["pm_ra"] = values["pm_dec"] = None
+        notes.append(f"column '{column}' is half a proper motion and not used, for no column is "
+                     f"known as {missing}; map it as {missing}=COLUMN")
+    if values["pm_ra"] is None or values["pm_dec"] is None:
+        return notes
+    halves = keep & (np.isfinite(values["pm_ra"]) != np.isfinite(values["pm_dec"]))
+    if halves.any():
+        notes.append(f"{counted(int(halves.sum()), 'position')} with pm_ra or pm_dec alone, which "
+                     "is not used: " + _rows(np.flatnonzero(halves), values["name"]))
+    motion = np.hypot(values["pm_ra"], values["pm_dec"])
+    fast = np.flatnonzero(keep & (motion > _FASTEST_MAS))
+    if len(fast):
+        notes.append(f"a proper motion of {motion[fast[0]]:.6g} mas/yr is more than that of any "
+                     "known star, 10393 of Barnard's: check the unit of "
+                     + _rows(fast, values["name"]))
+    return notes
+
+
+def _epochs(found: Columns, size: int, source: str) -> tuple[np.ndarray | None, str]:
+    """Return the epochs, None if they are not known, and what of the file is not understood."""
     explicit = "epoch" in found.mapping.columns
-    epochs = found.values("epoch")
+    epochs, doubt = found.epochs()
+    if doubt and explicit:
+        raise CatalogueError(f"{source}: {doubt}")
     if epochs is not None:
-        known = epochs[np.isfinite(epochs)]
-        if np.all((known >= _EPOCHS[0]) & (known <= _EPOCHS[1])):
-            return epochs
-        if explicit:
-            raise CatalogueError(f"{source}: epoch {known[0]:g} is not a Julian year between "
-                                 f"{_EPOCHS[0]:g} and {_EPOCHS[1]:g}")
-        # A survey's own count of its epochs, such as 1.2, has the same column name.
+        outside = np.flatnonzero((epochs < _EPOCHS[0]) | (epochs > _EPOCHS[1]))
+        if not len(outside) and np.isfinite(epochs).any():
+            return epochs, doubt
+        if len(outside):
+            first = epochs[outside[0]]
+            if explicit:
+                raise CatalogueError(f"{source}: epoch {first:g} is not a Julian year between "
+                                     f"{_EPOCHS[0]:g} and {_EPOCHS[1]:g}")
+            # A survey's own count of its epochs, such as 1.2, has the same column name.
+            doubt = (f"epoch '{first:.10g}' of row {outside[0] + 1} is not understood: expected a "
+                     f"Julian year between {_EPOCHS[0]:g} and {_EPOCHS[1]:g}")
     stated = found.stated_epoch()
-    return None if stated is None else np.full(size, stated)
+    return None if stated is None else np.full(size, stated), doubt
 
 
 def _to_icrs(ra: np.ndarray, dec: np.ndarray, frame: str) -> tuple[np.ndarray, np.ndarray]:

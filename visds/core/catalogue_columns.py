@@ -10,6 +10,7 @@ import re
 import numpy as np
 from astropy.table import Table
 
+from visds.core.catalogue_files import without_names
 from visds.core.catalogue_mapping import (
     BARE_UNIT,
     KINDS,
@@ -20,7 +21,8 @@ from visds.core.catalogue_mapping import (
     plain_unit,
     unit_factor,
 )
-from visds.core.errors import CatalogueError
+from visds.core.epoch import julian_year
+from visds.core.errors import CatalogueError, SettingsError
 from visds.core.sexagesimal import degrees, has_decimal_comma
 
 # The usual names, lower case and without punctuation, best first.
@@ -112,8 +114,10 @@ class Columns:
         by_ucd = [self._with_ucd(f"pos.eq.{axis}") for axis in ("ra", "dec")]
         if None not in by_ucd:
             return Mapped(by_ucd[0]), Mapped(by_ucd[1]), "icrs"
-        raise CatalogueError(f"{self.source} has no position columns that are known by name; map "
-                             f"them (ra=...,dec=...) from its columns {_listed(self.table)}")
+        raise CatalogueError(
+            f"{self.source} has no position columns that are known by name; map them "
+            f"(ra=...,dec=...) from its columns {_listed(self.table)}"
+            + without_names(self.table.colnames))
 
     def _pair(self, pairs) -> tuple[str, str] | None:
         for one, other in pairs:
@@ -195,6 +199,35 @@ class Columns:
             self._notes.append(f"{message} and is not used as {key}")
             return None
 
+    def epochs(self) -> tuple[np.ndarray | None, str]:
+        """Return the epochs (N) as Julian years, None of no column, and what of it is not known.
+
+        They are Julian years, ``J2016.0`` or dates; those that are not understood are NaN, and the
+        first of them is told.
+        """
+        mapped = self.mapping.columns.get("epoch") or self._usual("epoch")
+        if mapped is None or mapped.column is None or np.asarray(
+                self.table[mapped.column]).dtype.kind not in "OSU":
+            return self.values("epoch"), ""
+        epochs, doubt = np.full(len(self.table), np.nan), ""
+        for row, text in enumerate(_texts(self.table[mapped.column])):
+            try:
+                epochs[row] = julian_year(text) if text else np.nan
+            except SettingsError:
+                doubt = doubt or (f"epoch '{text}' of row {row + 1} is not understood: expected a "
+                                  "Julian year such as 2016.0 or a date such as 2016-01-01")
+        return epochs, doubt
+
+    def half_motion(self) -> tuple[str, str] | None:
+        """Return the half of a proper motion that is there alone, and the key of the other."""
+        there = {key: self.mapping.columns.get(key) or self._usual(key)
+                 for key in ("pm_ra", "pm_dec")}
+        missing = [key for key, mapped in there.items() if mapped is None]
+        if len(missing) != 1:
+            return None
+        mapped = next(filter(None, there.values()))
+        return str(mapped.column or mapped.number), missing[0]
+
     def notes(self) -> list[str]:
         """Return what was passed over so far, and how to have it used."""
         notes = list(self._notes)
@@ -234,14 +267,14 @@ class Columns:
         return None
 
     def _usual(self, key: str) -> Mapped | None:
-        for pairs, keys in ((_POSITION_ERRORS, ("ra_error", "dec_error")),
-                            (_PROPER_MOTIONS, ("pm_ra", "pm_dec"))):
-            if key in keys:
-                found = self._pair(pairs)
-                return Mapped(found[keys.index(key)]) if found else None
+        if key in ("ra_error", "dec_error"):
+            found = self._pair(_POSITION_ERRORS)
+            return Mapped(found[key == "dec_error"]) if found else None
         if key in ("flux_density", "flux_density_error"):
             flux = next((name for name in _FLUXES if name in self._plain), None)
             names = () if flux is None else (flux,) if key == "flux_density" else _FLUXES[flux]
+        elif key in ("pm_ra", "pm_dec"):
+            names = [pair[key == "pm_dec"] for pair in _PROPER_MOTIONS]
         else:
             names = _SINGLE[key]
         name = next((name for name in names if name in self._plain), None)

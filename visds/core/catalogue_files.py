@@ -7,6 +7,7 @@ import os
 import re
 import warnings
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from xml.parsers.expat import ExpatError
 
@@ -18,6 +19,7 @@ from astropy.table import Table
 from visds.core.errors import CatalogueError
 
 _HEAD_BYTES = 65536
+_NUMBER = re.compile(r"[-+]?\d[\d.: ]*")
 _DELIMITERS = ",\t;|"
 _MISSING = ("", "nan", "NaN", "NULL", "null", "--", "N/A")
 # What astropy's readers raise for files that are cut short or not what they began as.
@@ -160,7 +162,7 @@ def _read_csv(path: Path) -> Table:
     names = _column_names(header, delimiter)
     body = [line for line in lines[first_row:] if line.strip() and not line.startswith("#")]
     if not body:
-        raise CatalogueError(f"{path} has no rows")
+        raise CatalogueError(f"{path} has no rows{without_names(names)}")
     cells = _column_names(body[0], delimiter)
     if len(cells) > len(names) and delimiter == "," and _are_decimal_commas(cells):
         raise CatalogueError(f"{path}: {len(cells)} cells in the first row and {len(names)} names "
@@ -172,6 +174,13 @@ def _read_csv(path: Path) -> Table:
     table.meta["comments"] = [line.removeprefix("#").strip() for line in lines[:first_row]
                               if line.startswith("#")]
     return table
+
+
+def without_names(columns: Sequence[str]) -> str:
+    """Return a hint, for the end of a message, that the names of columns are missing, or ""."""
+    number = next((name for name in columns if _NUMBER.fullmatch(name)), None)
+    return "" if number is None else (
+        f" ('{number}' is hardly a name of a column: is a first line such as name,ra,dec missing?)")
 
 
 def _are_decimal_commas(cells: list[str]) -> bool:

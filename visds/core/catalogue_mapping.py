@@ -6,6 +6,7 @@ A number may have its unit: ``reference_frequency=1.4GHz``. ``frame=icrs``, ``ga
 says what ra and dec are.
 """
 
+import contextlib
 import difflib
 import re
 from collections.abc import Mapping
@@ -13,7 +14,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from visds.core.errors import CatalogueError
+from visds.core.epoch import julian_year
+from visds.core.errors import CatalogueError, SettingsError
 
 FRAMES = ("icrs", "galactic", "fk4")
 
@@ -119,6 +121,9 @@ def _mapped(key: str, value: str, kind: str) -> Mapped:
             return Mapped(number=float(value), unit=unit)
         except ValueError:
             pass
+        if key == "epoch":
+            with contextlib.suppress(SettingsError):
+                return Mapped(number=julian_year(value), unit=unit)
         match = _NUMBER_WITH_UNIT.fullmatch(value)
         if match and unit is None and unit_factor(match[2], kind) is not None:
             return Mapped(number=float(match[1]), unit=match[2])

@@ -97,16 +97,23 @@ class ChiSquared:
 
     @property
     def line(self) -> str:
-        """It in words, with the scan and the channel that are farthest from 1 in their errors."""
+        """It in words, with the scan and the channel that are farthest from 1 in their errors.
+
+        That of the only scan or channel with data is not told: it says nothing more.
+        """
         if math.isnan(self.value):
             return "no unflagged data"
-        scan = _farthest(self.scan_value, self.scan_error)
-        channel = _farthest(self.channel_value, self.channel_error)
-        return (f"{value_with_error(self.value, self.error)}; farthest from 1: scan "
-                f"{self.scans[scan]} "
-                f"({value_with_error(self.scan_value[scan], self.scan_error[scan])}), the channel "
-                f"at {self.frequency[channel] / 1e6:.6g} MHz "
-                f"({value_with_error(self.channel_value[channel], self.channel_error[channel])})")
+        farthest = []
+        if np.isfinite(self.scan_value).sum() > 1:
+            k = _farthest(self.scan_value, self.scan_error)
+            farthest.append(f"scan {self.scans[k]} "
+                            f"({value_with_error(self.scan_value[k], self.scan_error[k])})")
+        if np.isfinite(self.channel_value).sum() > 1:
+            k = _farthest(self.channel_value, self.channel_error)
+            farthest.append(f"the channel at {self.frequency[k] / 1e6:.6g} MHz "
+                            f"({value_with_error(self.channel_value[k], self.channel_error[k])})")
+        return value_with_error(self.value, self.error) + (
+            "; farthest from 1: " * bool(farthest)) + ", ".join(farthest)
 
 
 def chi_squared(spectrum: DynamicSpectrum) -> dict[str, ChiSquared]:

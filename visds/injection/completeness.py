@@ -7,6 +7,7 @@ from astropy.table import Table
 from scipy.optimize import isotonic_regression
 
 from visds.core.flux_text import flux_text
+from visds.core.plural import counted
 from visds.injection.flare import peak_of
 
 LEVELS = (50, 90, 95)
@@ -98,11 +99,17 @@ def limits(completeness: Table, shape: str) -> Table:
             for level in LEVELS:
                 for ending, column in (("", "completeness"), ("_low", "completeness_high"),
                                        ("_high", "completeness_low")):
-                    row[f"fluence_{level}{ending}"] = share * fluence_at(
-                        level / 100, one["fluence"], one[column], one["trials"])
-            row[f"flux_density_{LIMIT}"] = peak_of(row[f"fluence_{LIMIT}"], row["duration"], shape)
+                    row[f"fluence_{level}{ending}"] = _rounded(share * fluence_at(
+                        level / 100, one["fluence"], one[column], one["trials"]))
+            row[f"flux_density_{LIMIT}"] = _rounded(
+                peak_of(row[f"fluence_{LIMIT}"], row["duration"], shape))
             rows.append(row)
     return _table(rows, LIMIT_COLUMNS)
+
+
+def _rounded(value: float) -> float:
+    """Return a number without digits that are of the arithmetic alone: 9.55, not 9.549999999."""
+    return float(f"{value:.8g}")
 
 
 def fluence_at(level: float, fluence: np.ndarray, completeness: np.ndarray,
@@ -129,6 +136,22 @@ def level_text(level: float, made: Table) -> str:
     is_least = rising[-1] >= level
     return (f"less than {flux_text(fluence[0])} s (the least put in)" if is_least else
             f"more than {flux_text(fluence[-1])} s (the most put in)")
+
+
+def interval_text(level: float, made: Table) -> str:
+    """Return in words the 68 % interval of the fluence at which completeness reaches a level."""
+    fluence = _searched_share(made) * made["fluence"]
+    low, high = (fluence_at(level, fluence, made[column], made["trials"])
+                 for column in ("completeness_high", "completeness_low"))
+    least, most = float(np.min(fluence)), float(np.max(fluence))
+    below = flux_text(low) if np.isfinite(low) else f"less than {flux_text(least)}"
+    if np.isfinite(high):
+        return f"68 % interval {below} s to {flux_text(high)} s"
+    trials = int(np.max(made["trials"]))
+    few = wilson(trials, trials)[0] < level
+    return f"68 % interval {below} s to " + (
+        f"unknown: {counted(trials, 'flare')} of each fluence are too few to bound it" if few else
+        f"more than {flux_text(most)} s, the most put in")
 
 
 def _rising(fluence: np.ndarray, completeness: np.ndarray,

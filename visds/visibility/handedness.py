@@ -122,5 +122,7 @@ def override(handedness: Handedness, entries: tuple[str, ...], convention: str) 
             raise SettingsError(f"--handedness: '{entry}' is not one of swap=yes|no, "
                                 "negate=QUV|none, scale=NUMBER") from None
     if changes:
-        changes["source"] = "given by the user"
+        is_all = len(changes) == 3 or not handedness.source
+        changes["source"] = "given by the user" if is_all else (
+            f"{' '.join(entries)} given by the user, the rest: {handedness.source}")
     return dataclasses.replace(handedness, pulsar_convention=convention == "pulsar", **changes)

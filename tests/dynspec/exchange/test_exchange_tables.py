@@ -102,6 +102,7 @@ def test_a_votable_says_quantities_scales_of_time_and_position_to_programs(tmp_p
     assert fields["V_sigma"].ucd == "stat.error;phot.flux.density;phys.polarization.stokes.V"
     assert fields["frequency"].ucd == "em.freq" and fields["frequency"].unit == u.Hz
     assert {p.name: p.value for p in table.params}["dec_deg"] == -5.0
+    assert Table.read(tmp_path / "t.vot").meta["description"] == "spectrum of test star"
 
 
 def test_every_ucd_is_of_the_controlled_vocabulary_and_every_number_has_one():
@@ -122,6 +123,7 @@ def test_csv_has_units_in_the_names_and_no_digit_lost(tmp_path):
     assert float(rows[10]["V_Jy"]) == before.values("V")[3, 1]
     assert float(rows[10]["time_mjd_utc"]) == before.time[3]
     assert np.isnan(float(rows[7]["I_Jy"]))
+    assert list(rows[0])[-1] == "target" and {row["target"] for row in rows} == {"test star"}
 
 
 def test_a_light_curve_in_fits_says_its_scale_of_time(tmp_path):

@@ -47,6 +47,18 @@ def test_a_gap_between_scans_interrupts_the_lines(counts):
     assert np.flatnonzero(np.isnan(line)).tolist() == [3 * 6 - 1]
 
 
+def test_where_nothing_is_flagged_the_picture_says_so_and_is_whole():
+    settings = plot_settings()
+    with picture_style(settings.points):
+        figure = flag_figure(count_flags(quiet_scan(T=6, A=5, F=8)), settings, title="a star")
+        figure.draw_without_rendering()
+    times, bar = figure.axes[0], figure.axes[-1]
+    assert "nothing is flagged" in [text.get_text() for text in times.texts]
+    assert figure.get_tightbbox().x0 > 0
+    # The line of zero is above the frame, and no scale makes much of it.
+    assert times.get_ylim()[0] < 0 and times.get_ylim()[1] > 100 and bar.get_ylim() == (0, 100)
+
+
 def test_no_visibility_is_an_error(counts):
     nothing = counts.replace(by_time=counts.by_time * 0)
     with pytest.raises(SettingsError, match="no visibility"):

@@ -51,6 +51,18 @@ def points(axes):
             if line.get_marker() == "o" and len(line.get_xdata())}
 
 
+def test_dates_of_several_years_have_their_year_and_names_are_clear_of_the_breaks():
+    made = figure([part(), part(59800.2, seed=2)])
+    dates = [label.get_text().split("\n")[1] for label in panels(made)[-1].get_xticklabels()
+             if "\n" in label.get_text()]
+    assert dates == ["2020 May 31", "2022 Aug 9"]
+    for axes in panels(made):
+        name, = (text for text in axes.texts if not text.get_text().isdigit())
+        # A break's strokes reach 2.5 points above the frame.
+        assert name.get_window_extent().y0 >= (axes.get_window_extent().y1
+                                               + 2.5 * made.dpi / 72)
+
+
 def test_epochs_are_named_by_what_tells_them_apart():
     made = figure([part(), part(59030.2, seed=2)])
     assert names(made) == ["2020 May 31", "2020 Jun 30"]

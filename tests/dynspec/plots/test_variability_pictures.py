@@ -52,6 +52,11 @@ def test_a_periodogram_says_its_period_and_chance():
     assert 86400 / peak == pytest.approx(300, rel=0.03)
 
 
+def test_a_peak_that_noise_may_have_made_is_no_period():
+    said = words(spectrum(np.ones((120, 4, 1)), polarizations=("I",), seed=5).plot("periodogram"))
+    assert "no period: probability 0." in said and "P = " not in said
+
+
 def test_a_folded_spectrum_is_drawn_for_two_cycles_with_its_light_curve():
     figure = example().plot("folded", period="300s", phase_bins=10, curves="I")
     plane, curve = figure.axes[0], figure.axes[-1]

@@ -13,7 +13,7 @@ def write_csv(table: Table, path: str | os.PathLike) -> None:
     """Write a table of `columns` as CSV, every number to its last digit, NaN as ``nan``.
 
     A column is named with its unit: `time_mjd_utc`, `integration_s`, `frequency_Hz`, `I_Jy`,
-    `I_sigma_Jy`, `covariance_Jy2`.
+    `I_sigma_Jy`, `covariance_Jy2`. The last column, `target`, is the name of the target.
 
     Raises
     ------
@@ -24,5 +24,7 @@ def write_csv(table: Table, path: str | os.PathLike) -> None:
     for name in table.colnames:
         unit = table[name].unit
         named.rename_column(name, _SCALES.get(name, f"{name}_{unit}" if unit else name))
+    if "target" in table.meta:
+        named["target"] = str(table.meta["target"])
     with whole_file(path) as part:
         named.write(part, format="ascii.csv", overwrite=True)

@@ -43,8 +43,9 @@ def write_votable(table: Table, path: str | os.PathLike) -> None:
     """Write a table of `columns` as a VOTable 1.4 with units, UCDs and its systems of time.
 
     `time` refers to a TIMESYS of UTC at the telescope, `time_barycentre` to one of TDB at the
-    barycentre, both MJD. Target, position and telescope are PARAMs, other metadata INFOs. Values
-    are binary (BINARY2), which keeps every bit and NaN.
+    barycentre, both MJD. Target, position and telescope are PARAMs, other metadata INFOs; the
+    description of the table names the target, too, for readers that keep no PARAM. Values are
+    binary (BINARY2), which keeps every bit and NaN.
 
     Raises
     ------
@@ -63,6 +64,8 @@ def write_votable(table: Table, path: str | os.PathLike) -> None:
             config={"version_1_4_or_later": True}))
     first = document.get_first_table()
     first.name = "spectrum" if "frequency" in table.colnames else "lightcurve"
+    if "target" in table.meta:
+        first.description = f"{first.name} of {table.meta['target']}"
     for field in first.fields:
         field.ref = _SYSTEMS.get(field.name)
         field.ucd = ucd(field.name) or None

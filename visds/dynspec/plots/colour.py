@@ -8,6 +8,7 @@ from visds.dynspec.plots.quantity import Quantity
 
 FLAGGED = "#8c8c8c"
 MASKED = "#666666"
+MASKED_BY = "masked: "
 NOT_GIVEN = "#bdbdbd"
 UNSIGNED_MAP = "viridis"
 SIGNED_MAP = "RdBu_r"

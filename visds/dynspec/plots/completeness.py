@@ -27,6 +27,10 @@ _FAINT, _GREY = "#b0b0b0", "#555555"
 _NAMED = 0.5, 0.9
 _DECADES = 4
 """So many decades of fluence have more ticks than the powers of ten."""
+_NARROWEST = 4.0
+"""The last fluence of an axis over its first, at least."""
+_BESIDE = 0.02
+"""From kind to kind of mark of one fluence, of the axis; less where fluences are close."""
 _SHARES = 0, 0.25, 0.5, 0.75, 0.9, 1
 
 
@@ -49,7 +53,8 @@ def completeness_figure(completeness: Table) -> Figure:
     found against their fluence, with its 68 % interval, a colour for each duration and
     polarization. In the lower the mean ratio of measured to true fluence with its standard error:
     filled, of the events found; open, fitted to all flares, found or not; an arrow at the border
-    stands for a ratio beyond the axis. Fluences of zero are drawn at the left edge.
+    stands for a ratio or an error beyond the axis. Fluences of zero are drawn at the left edge.
+    Marks of one fluence stand a little beside each other.
     """
     with picture_style(_POINTS):
         line = _POINTS * LINE
@@ -63,6 +68,7 @@ def completeness_figure(completeness: Table) -> Figure:
             has_bars=[False] * 2 * len(places))
         fluence = np.asarray(rows["fluence"], float)
         name, unit, least = _fluence_axis(fluence)
+        ends, step = _along(np.maximum(fluence / unit, least), len(kinds))
         ticks = _fluence_ticks(fluence / unit, least)
         handles, marks = {}, _mark_handles()
         for place, share, ratio in zip(places, panels[::2], panels[1::2], strict=True):
@@ -73,9 +79,10 @@ def completeness_figure(completeness: Table) -> Figure:
                 style = {"color": _COLOURS[number % len(_COLOURS)], "markersize": 3.2,
                          "marker": _MARKERS[number % len(_MARKERS)], "linewidth": 0.8,
                          "elinewidth": 0.6, "markeredgewidth": 0.6}
-                at = np.maximum(np.asarray(one["fluence"], float) / unit, least)
+                at = (np.maximum(np.asarray(one["fluence"], float) / unit, least)
+                      * step ** (number - (len(kinds) - 1) / 2))
                 handles[number] = _draw_share(share.axes, at, one, style)
-                handles[number].set_label(f"{duration:g} s, {_polarization_text(polarized)}")
+                handles[number].set_label(f"{duration:g} s, {polarization_text(polarized)}")
                 drawn.append((at, one, style))
             share.axes.set_ylabel("Found at the target" if place == "target"
                                   else "Found in the field")
@@ -87,9 +94,10 @@ def completeness_figure(completeness: Table) -> Figure:
             ratio.axes.set_ylabel("Fluence,\nmeasured / true")
             ratio.axes.set_ylim(*_limits(here))
             for at, one, style in drawn:
-                marks += _draw_ratios(ratio.axes, at, one, style)
+                marks += _draw_ratios(ratio.axes, at, one, style, step**0.25)
         for panel in panels:
             panel.axes.set_xscale("log")
+            panel.axes.set_xlim(ends)
             panel.axes.xaxis.set_minor_locator(NullLocator())
             panel.axes.set_xticks(list(ticks), list(ticks.values()))
             panel.axes.tick_params(labelbottom=panel is panels[-1])
@@ -115,8 +123,25 @@ def _fluence_axis(fluence: np.ndarray) -> tuple[str, float, float]:
     return name, unit, float(positive.min()) / 1.5 / unit
 
 
+def _along(places: np.ndarray, kinds: int) -> tuple[tuple[float, float], float]:
+    """Return the ends of the axis of these fluences, and the factor from kind to kind of mark.
+
+    The ends are `_NARROWEST` apart or more, so that one fluence stands in the middle.
+    """
+    places = np.unique(places)
+    length = np.log(places[-1] / places[0])
+    margin = max(0.06 * length, (np.log(_NARROWEST) - length) / 2)
+    apart = np.diff(np.log(places)).min(initial=np.inf)
+    step = min(_BESIDE * (length + 2 * margin), 0.6 * apart / kinds)
+    return (float(places[0] / np.exp(margin)), float(places[-1] * np.exp(margin))), float(
+        np.exp(step))
+
+
 def _fluence_ticks(fluence: np.ndarray, least: float) -> dict[float, str]:
-    """Return the ticks of an axis of fluences with their labels; that of 0 is at `least`."""
+    """Return the ticks of an axis of fluences with their labels; that of 0 is at `least`.
+
+    Where no round number lies in their range the fluences have ticks themselves.
+    """
     positive = fluence[fluence > 0]
     ticks = {least: "0"} if (fluence <= 0).any() else {}
     if not len(positive):
@@ -124,11 +149,18 @@ def _fluence_ticks(fluence: np.ndarray, least: float) -> dict[float, str]:
     low, high = positive.min() / 1.1, positive.max() * 1.1
     powers = np.arange(np.floor(np.log10(low)), np.log10(high))
     times = (1, 2, 5) if len(powers) <= _DECADES else (1,)
-    return ticks | {float(tick): f"{tick:g}" for power in powers for tick in
-                    np.array(times) * 10.0**power if low <= tick <= high}
+    round_numbers = {float(tick): f"{tick:g}" for power in powers for tick in
+                     np.array(times) * 10.0**power if low <= tick <= high}
+    # One fluence, or several that are close: the first and last are enough to tell them.
+    return ticks | (round_numbers or {float(tick): f"{tick:.3g}" for tick in
+                                      (positive.min(), positive.max())})
 
 
-def _polarization_text(polarized: str) -> str:
+def polarization_text(polarized: str) -> str:
+    """Return how a flare is polarized in words, of what `polarized` of the table says: V/I or not.
+
+    Without a sign it is either at random: the modulus is given.
+    """
     return (f"V/I {polarized}" if polarized[0] in "+-" else f"|V/I| {polarized}").replace("-", "−")
 
 
@@ -139,17 +171,21 @@ def _draw_share(axes: Axes, fluence: np.ndarray, rows: Table, style: dict):
                          np.maximum(rows["completeness_high"] - share, 0)], **style)
 
 
-def _draw_ratios(axes: Axes, fluence: np.ndarray, rows: Table, style: dict) -> list[Line2D]:
-    """Draw both ratios; return what a legend has to explain of those beyond the axis."""
+def _draw_ratios(axes: Axes, fluence: np.ndarray, rows: Table, style: dict,
+                 shift: float) -> list[Line2D]:
+    """Draw both ratios, a factor beside the fluences; return what a legend has to explain."""
     beyond: list[Line2D] = []
-    for name, fill, shift in (("forced_ratio", "white", 0.985),
-                              ("fluence_ratio", style["color"], 1.015)):
+    for name, fill, beside in (("forced_ratio", "white", 1 / shift),
+                               ("fluence_ratio", style["color"], shift)):
         values = np.asarray(rows[name], float)
         errors = np.asarray(rows[f"{name}_error"], float)
         told = np.isfinite(values)
-        axes.errorbar(shift * fluence[told], values[told], errors[told],
+        at, values, errors = beside * fluence[told], values[told], errors[told]
+        axes.errorbar(at, values, errors,
                       **style | {"linestyle": "none", "markerfacecolor": fill})
-        beyond += mark_beyond(axes, shift * fluence[told], values[told], style["color"])
+        reach = np.nan_to_num(errors)
+        beyond += mark_beyond(axes, np.tile(at, 2), np.append(values - reach, values + reach),
+                              style["color"])
     return beyond
 
 
@@ -157,7 +193,7 @@ def _mark_handles() -> list[Line2D]:
     """Return what a legend says of filled and open marks."""
     style = {"linestyle": "none", "marker": "o", "markersize": 3.2, "markeredgewidth": 0.6,
              "color": _GREY}
-    return [Line2D([], [], **style, label="ratio: mean of the flares found"),
+    return [Line2D([], [], **style, label="ratio, of those found"),
             Line2D([], [], **style, markerfacecolor="white", label="of all, fitted where put in")]
 
 

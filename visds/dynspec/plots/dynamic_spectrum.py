@@ -20,6 +20,7 @@ from visds.dynspec.plots.cells import (
 from visds.dynspec.plots.colour import (
     FLAGGED,
     MASKED,
+    MASKED_BY,
     NOT_GIVEN,
     colour_map,
     colour_norm,
@@ -96,7 +97,7 @@ def draw_dynamic_spectrum(panel: Panel, spectrum: DynamicSpectrum, quantity: Qua
         legend.append(Patch(facecolor=FLAGGED, label="flagged"))
     if hidden.any():
         shades[MASKED] = masked
-        legend.append(Patch(facecolor=MASKED, label=f"masked: {cut}"))
+        legend.append(Patch(facecolor=MASKED, label=f"{MASKED_BY}{cut}"))
     faint = np.isnan(values) & ~flagged & ~masked
     if quantity.not_given and faint.any():
         shades[NOT_GIVEN] = faint

@@ -13,14 +13,14 @@ from matplotlib.ticker import MaxNLocator
 
 from visds.core.errors import SettingsError
 from visds.dynspec.flagging.counts import FlagCounts
-from visds.dynspec.plots.figure import LEGEND, LINE, NotebookFigure, Panel, picture_style
+from visds.dynspec.plots.figure import LEGEND, LINE, NotebookFigure, Panel, picture_style, write_in
 from visds.dynspec.plots.frequency_axis import frequency_unit
 from visds.dynspec.plots.marks import LETTER, label_times, mark_gaps
 from visds.dynspec.plots.settings import PlotSettings
 from visds.dynspec.plots.time_axis import DAY, TimeAxis, cell_widths, run_ends
 
 _COLOURS = {"any": "black", "MEASUREMENT_SET": "#0072b2", "NOT_FINITE": "#999999",
-            "ZERO_WEIGHT": "#e69f00", "ABSENT": "#56b4e9", "UV_RANGE": "#f0e442",
+            "ZERO_WEIGHT": "#e69f00", "ABSENT": "#56b4e9", "UV_RANGE": "#b5a000",
             "CLIP_I": "#cc79a7", "CLIP_V": "#009e73", "RFI": "#d55e00"}
 _NAMES = {"any": "any reason", "MEASUREMENT_SET": "measurement set", "NOT_FINITE": "not finite",
           "ZERO_WEIGHT": "no weight", "ABSENT": "absent", "UV_RANGE": "uv range",
@@ -33,7 +33,7 @@ def flag_figure(counts: FlagCounts, settings: PlotSettings, *, title: str = "",
 
     By time, channel and antenna there is a line for each reason that occurs and one, black, for any
     of them; by baseline a picture of any reason. Antennas are named by `antenna_names`, or else by
-    their numbers.
+    their numbers. Where nothing is flagged the picture says so.
 
     Raises
     ------
@@ -54,6 +54,9 @@ def flag_figure(counts: FlagCounts, settings: PlotSettings, *, title: str = "",
         line = settings.points * LINE / figure.get_size_inches()[1]
         left = panels["time"].axes.get_position().x0
         figure.text(left, 1 - 0.4 * line, title, ha="left", va="top")
+        if not counts.occurring:
+            write_in(panels["time"], "nothing is flagged", settings.points)
+            return figure
         handles, labels = panels["channel"].axes.get_legend_handles_labels()
         figure.legend(handles, labels, loc="upper left", bbox_to_anchor=(left, 1 - 1.8 * line),
                       ncols=3 if settings.is_narrow else len(labels), **LEGEND)
@@ -174,7 +177,7 @@ def _draw_baselines(panel: Panel, counts: FlagCounts, names: Mapping[int, str],
     square[first, second] = square[second, first] = fraction
     colours = matplotlib.colormaps["viridis"].with_extremes(bad="white")
     highest = float(np.nanmax(fraction)) if np.isfinite(fraction).any() else 0.0
-    image = axes.imshow(square, cmap=colours, norm=Normalize(0, highest or 1.0), origin="lower",
+    image = axes.imshow(square, cmap=colours, norm=Normalize(0, highest or 100.0), origin="lower",
                         interpolation="nearest", aspect="auto")
     _name_antennas(axes.set_xticks, panel.width, antennas, names, settings)
     _name_antennas(axes.set_yticks, panel.height, antennas, names, settings)
@@ -193,6 +196,8 @@ def _name_antennas(set_ticks: Callable, inches: float, antennas: np.ndarray,
 
 
 def _label_fractions(axes: Axes) -> None:
-    axes.set_ylim(bottom=0.0, top=max(1e-3, 1.06 * axes.dataLim.y1))
-    axes.yaxis.set_major_locator(MaxNLocator(4))
+    highest = max(1e-3, axes.dataLim.y1) if axes.dataLim.y1 else 100.0
+    # A line at zero is seen above the frame.
+    axes.set_ylim(bottom=-0.04 * highest, top=1.06 * highest)
+    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     axes.set_ylabel("Flagged (%)")

@@ -1,16 +1,19 @@
 """How a figure is laid out: its panels above each other, and what is written above them."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from visds.core.errors import SettingsError
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+from visds.dynspec.plots.colour import MASKED, MASKED_BY
 from visds.dynspec.plots.figure import LEGEND, LINE, Panel, inner_width, stacked_panels
 from visds.dynspec.plots.frequency_axis import frequency_unit
-from visds.dynspec.plots.marks import extra_lines
+from visds.dynspec.plots.marks import LETTER, extra_lines
 from visds.dynspec.plots.settings import PlotSettings
 from visds.dynspec.plots.time_axis import TimeAxis
 
@@ -50,7 +53,7 @@ def write_title(figure: Figure, panel: Panel, words: Sequence[str], settings: Pl
     """Write the title's words, or the user's, above the panel, and the legend at its right.
 
     Where there is no room for both, the legend is a column down to the panel, and the title loses
-    what it says last.
+    what it says last. The panels give up some of their height to a column that is high.
     """
     line = settings.points * LINE
     width, height = figure.get_size_inches()
@@ -58,7 +61,7 @@ def write_title(figure: Figure, panel: Panel, words: Sequence[str], settings: Pl
     above = box.y1 + 1.25 * line / height
     words = [settings.plot_title] if settings.plot_title else list(words)
     title = figure.text(box.x0, above, ", ".join(words), ha="left", va="bottom")
-    handles = list({patch.get_label(): patch for patch in legend}.values())
+    handles = _handles(legend, int(72 * width / (LETTER * settings.points)) - 3)
     if not handles:
         return
     style = {"handles": handles, "loc": "lower right", **LEGEND}
@@ -75,9 +78,42 @@ def write_title(figure: Figure, panel: Panel, words: Sequence[str], settings: Pl
         drawn.remove()
         drawn = figure.legend(ncols=1, labelspacing=0.1, **style,
                               bbox_to_anchor=(right, box.y1 + 0.28 * line / height))
+        over = drawn.get_window_extent().height / figure.dpi + 0.4 * line - (1 - box.y1) * height
+        if over > 0:
+            _lower(figure, over / height)
+            title.set_y(above - over / height)
+            drawn.set_bbox_to_anchor((right, box.y1 + (0.28 * line - over) / height))
     while len(words) > 1 and not has_room():
         words.pop()
         title.set_text(", ".join(words))
+
+
+def _handles(legend: Sequence[Artist], letters: int) -> list[Artist]:
+    """Return what a legend shows: each entry once, and one of all masked cells, for one grey.
+
+    Lines have so many letters at most.
+    """
+    entries = {entry.get_label(): entry for entry in legend}
+    masked = [label for label in entries if label.startswith(MASKED_BY)]
+    if not masked:
+        return list(entries.values())
+    cuts = dict.fromkeys(cut for label in masked for cut in label.removeprefix(
+        MASKED_BY).split(", "))
+    first = list(entries).index(masked[0])
+    others = [entry for label, entry in entries.items() if label not in masked]
+    others.insert(first, Patch(facecolor=MASKED, label=textwrap.fill(
+        MASKED_BY + ", ".join(cuts), letters)))
+    return others
+
+
+def _lower(figure: Figure, share: float) -> None:
+    """Move the top of the uppermost axes down by a share of the figure, and squeeze all others."""
+    boxes = [axes.get_position(original=True) for axes in figure.axes]
+    bottom, top = min(box.y0 for box in boxes), max(box.y1 for box in boxes)
+    scale = 1 - share / (top - bottom)
+    for axes, box in zip(figure.axes, boxes, strict=True):
+        axes.set_position([box.x0, bottom + scale * (box.y0 - bottom), box.width,
+                           scale * box.height])
 
 
 def title_words(spectrum: DynamicSpectrum) -> list[str]:

@@ -83,7 +83,8 @@ def extra_lines(time_axis: TimeAxis, width: float, settings: PlotSettings) -> fl
 def _time_ticks(time_axis: TimeAxis, width: float, settings: PlotSettings, *,
                 beyond_inches: float = np.inf) -> list[Tick]:
     """Return the labelled ticks of a time axis of `width` in inches."""
-    letters = 5 if time_axis.length > SECONDS_BELOW else 8
+    is_short = time_axis.length > SECONDS_BELOW and not time_axis.spans_years
+    letters = 5 if is_short else 8
     return time_axis.ticks(width, LETTER * letters * settings.points / 72,
                            beyond_inches=beyond_inches)
 

@@ -116,9 +116,18 @@ class TimeAxis:
             return f"Time since {date_text(self.start)} {_clock(self.start, 1.0)} UTC ({self.unit})"
         frame = "UTC" if self.kind == "ut" else "TDB at the barycentre"
         if self.spans_days:
-            years = dict.fromkeys(date_text(day)[:4] for day in (self.start, self.stop - 1e-9))
-            return f"Time in {'–'.join(years)} ({frame})"
+            return f"Time in {'–'.join(self._years)} ({frame})"
         return f"Time on {date_text(self.start)} ({frame})"
+
+    @property
+    def spans_years(self) -> bool:
+        """Whether the dates of the labels have their year."""
+        return self.spans_days and len(self._years) > 1
+
+    @property
+    def _years(self) -> list[str]:
+        """The years of the first and the last day, which are one or two."""
+        return list(dict.fromkeys(date_text(day)[:4] for day in (self.start, self.stop - 1e-9)))
 
     @property
     def spans_days(self) -> bool:
@@ -204,7 +213,7 @@ class TimeAxis:
             return f"{since:.{digits}f}"
         clock = _clock(time, step)
         if self.spans_days and np.floor(time + 1e-9) > dated:
-            return f"{clock}\n{date_text(time + 1e-9, year=False)}"
+            return f"{clock}\n{date_text(time + 1e-9, year=self.spans_years)}"
         return clock
 
     def _lay_out(self, compress: bool) -> None:

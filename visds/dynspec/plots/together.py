@@ -207,7 +207,7 @@ def _finished(figure: Figure, panels: Sequence[Panel], parts: Sequence[Part], ax
 
 def _name(panel: Panel, label: str, settings: PlotSettings) -> None:
     """Write what a panel is of above its left end."""
-    panel.axes.annotate(label, (0, 1), xycoords="axes fraction", xytext=(0, 2),
+    panel.axes.annotate(label, (0, 1), xycoords="axes fraction", xytext=(0, 4),
                         textcoords="offset points", ha="left", va="bottom",
                         fontsize=0.9 * settings.points, color="#555555", annotation_clip=False)
 

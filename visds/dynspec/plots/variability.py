@@ -162,7 +162,12 @@ def _draw_powers(panel: Panel, label: str, found: Periodogram, settings: PlotSet
 
 
 def period_text(found: Periodogram, is_short: bool) -> str:
-    """Return the highest peak's period with its error and false-alarm probability in words."""
+    """Return the highest peak's period with its error and false-alarm probability in words.
+
+    A peak that noise makes more often than in one of a hundred is no period.
+    """
+    if not found.false_alarm_probability <= _LEVEL:
+        return f"no period: probability {chance_text(found.false_alarm_probability)} of noise"
     unit, seconds = time_unit(found.period)
     period, error = found.period / seconds, found.period_error / seconds
     chance = (f"{'by noise' if is_short else 'false-alarm probability'} "

@@ -26,10 +26,11 @@ def note(text: str) -> str:
 def table_html(table: Table) -> str:
     """Return the first rows of a table, numbers to the right, units in the heads.
 
-    A number whose error is a column too, of the same unit, has it beside it.
+    A number whose error is a column too, of the same unit, has it beside it. Hz are shown as MHz.
     """
     if not len(table):
         return '<p class="note">None.</p>'
+    table = _in_megahertz(table)
     heads, columns = [], []
     errors = {f"{name}_error": name for name in table.colnames
               if f"{name}_error" in table.colnames
@@ -55,6 +56,17 @@ def table_html(table: Table) -> str:
     more = note(f"The first {MOST_ROWS} of {len(table)} rows.") if len(table) > MOST_ROWS else ""
     return (f'<div class="wide"><table>\n<thead><tr>{head}</tr></thead>\n'
             f"<tbody>\n{rows}\n</tbody>\n</table></div>{more}")
+
+
+def _in_megahertz(table: Table) -> Table:
+    """Return a table whose columns in Hz are in MHz."""
+    names = [name for name in table.colnames if table[name].unit == "Hz"]
+    if names:
+        table = table.copy()
+    for name in names:
+        table[name] = table[name] / 1e6
+        table[name].unit = "MHz"
+    return table
 
 
 def _number(is_number: bool) -> str:

@@ -139,11 +139,10 @@ def _health(health: Mapping[str, ImaginaryPart], chi_squared: Mapping[str, ChiSq
         numbers = (f"{part.scatter:.3f}", f"{max(low, 0):.2f} to {high:.2f}",
                    f"{value_with_error(part.offset, part.offset_error)} (scan {part.scan})",
                    ) if part.number else ("–", "–", "–")
-        rows.append(f"<tr><td>{escaped(label)}</td>" + "".join(
+        rows.append(f'<tr><td>{escaped(label)}</td><td class="words">{words}</td>' + "".join(
             f'<td class="number">{escaped(number)}</td>' for number in numbers)
             + (f'<td class="words">{escaped(chi_squared[label].line)}</td>'
-               if label in chi_squared else "<td>–</td>" * bool(chi_squared))
-            + f'<td class="words">{words}</td></tr>')
+               if label in chi_squared else "<td>–</td>" * bool(chi_squared)) + "</tr>")
     explained = (" The reduced chi-squared is the mean of (imaginary part / sigma)², with every "
                  "outlier: of noise alone it is 1 within the error that stands beside it."
                  ) * bool(chi_squared)
@@ -155,11 +154,12 @@ def _health(health: Mapping[str, ImaginaryPart], chi_squared: Mapping[str, ChiSq
                   "its errors; so does a mean up to half a sigma of a cell, or five of its own "
                   "errors." + explained)
             + '<div class="wide"><table>\n<thead><tr><th>polarization</th>'
-              '<th class="number">scatter / sigma (from the median)</th>'
+              '<th>verdict</th>'
+              '<th class="number">scatter / sigma</th>'
               '<th class="number">passes</th>'
               '<th class="number">farthest mean of a scan / sigma</th>'
             + "<th>reduced chi-squared (1 of noise)</th>" * bool(chi_squared)
-            + '<th></th></tr></thead>\n'
+            + '</tr></thead>\n'
               "<tbody>\n" + "\n".join(rows) + "\n</tbody>\n</table></div>")
 
 
