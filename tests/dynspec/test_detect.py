@@ -319,6 +319,13 @@ def test_long_flare_over_scans_with_short_gaps_is_one_event():
         assert table["duration"][0] > 500
 
 
+def test_flares_of_two_scans_with_quiet_time_between_them_are_two_events():
+    emission = np.zeros((48, F))
+    emission[8:18] = emission[30:44] = 0.5
+    table = found(truth(intensity=emission, shape=(48, F)), scans=(1, 2), gap=20.0)
+    assert table["scan"].tolist() == [1, 2]
+
+
 def test_flare_in_one_scan_stays_in_that_scan():
     emission = np.zeros((T, F))
     emission[32:48] = 0.3

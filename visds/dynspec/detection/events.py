@@ -83,9 +83,9 @@ def join(tiles: Sequence[Tile], time: np.ndarray, integration: np.ndarray, used:
          scans: Sequence[slice]) -> list[list[Tile]]:
     """Return the tiles of each event, events in the order of their first tile.
 
-    Two tiles of a scan belong together where the gap between them, less what is flagged in it, is
-    no wider than the narrower of them, in time and in frequency; and so what is together in a scan
-    with what is in another.
+    Two tiles belong together where the gap between them, less what is flagged in it, is no wider
+    than the narrower of them, in time and in frequency; and so what is together in a scan with what
+    is in another, if nothing was observed between them.
 
     Parameters
     ----------
@@ -105,14 +105,12 @@ def join(tiles: Sequence[Tile], time: np.ndarray, integration: np.ndarray, used:
 
     # I first: two tiles of V that are each near a tile of I come together through it.
     ordered = sorted(tiles, key=lambda tile: tile.search != "I")
-    in_scans = [group for scan in scans for group in _joined(
-        [[tile] for tile in ordered if scan.start <= tile.start < scan.stop], near)]
-    in_scans.sort(key=lambda group: min(ordered.index(tile) for tile in group))
-
     def parts_near(one: Sequence[Tile], other: Sequence[Tile]) -> bool:
-        return near(_parts(one, scans), _parts(other, scans))
+        return any(_near(a, b, time, integration, *seen)
+                   and not seen[0][min(a.stop, b.stop):max(a.start, b.start)].any()
+                   for a in _parts(one, scans) for b in _parts(other, scans))
 
-    return _joined(in_scans, parts_near)
+    return _joined(_joined([[tile] for tile in ordered], near), parts_near)
 
 
 def _joined(groups: Sequence[list[Tile]],
