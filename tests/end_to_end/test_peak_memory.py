@@ -27,7 +27,8 @@ def peak(path, out, *options):
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.parametrize("options", [
-    (), ("--stream",), ("--no-images",), ("--stream", "--no-images")])
+    (), ("--stream",), pytest.param(("--no-images",), marks=pytest.mark.long),
+    pytest.param(("--stream", "--no-images"), marks=pytest.mark.long)])
 def test_a_measurement_set_six_times_as_long_takes_no_more_memory(simulated, tmp_path, options):
     sizes, peaks = [], []
     for scan_length in ("200s", "1200s"):
