@@ -92,6 +92,7 @@ def test_quoted_rate_holds_for_unequal_weights_and_flagged_stretches():
     assert is_at_rate(alarms_of_noise(make)[0])
 
 
+@pytest.mark.long
 def test_quoted_rate_holds_where_the_errors_are_too_small_in_some_channels():
     def make(seed):
         rng = np.random.default_rng(1000 + seed)

@@ -59,7 +59,7 @@ def test_a_source_of_either_sign_has_its_flux_density_and_place(star, tmp_path, 
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("scheme", ["natural", "briggs"])
+@pytest.mark.parametrize("scheme", [pytest.param("natural", marks=pytest.mark.long), "briggs"])
 def test_few_antennas_of_the_south_keep_flux_density_and_place_off_centre(simulated, tmp_path,
                                                                           scheme):
     """Sidelobes beyond the reach of the response are as high as the source, and no source."""

@@ -63,6 +63,7 @@ def test_noise_has_as_many_false_sources_as_expected(searches):
     assert abs(found - expected) < 3 * np.sqrt(expected)
 
 
+@pytest.mark.long
 def test_noise_of_few_baselines_has_as_many_too():
     """Of 91 visibilities a peak of noise is a tenth of all noise with its sidelobes."""
     found = [find_in(image(seed=seed, integrations=1, channels=1), 4.5, both_signs=True)
