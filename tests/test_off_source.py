@@ -8,9 +8,10 @@ from visds.core.catalogue import Catalogue
 from visds.core.settings import Parser
 from visds.core.sky import Direction, separation
 from visds.core.track import Track
+from visds.find_targets import find_targets
 from visds.off_source import known_sources, off_source_directions, place_off_source
 from visds.subtraction import coarsest_beam, prepare_subtraction
-from visds.target import Target, find_targets
+from visds.target import Target
 from visds.target_settings import TargetSettings
 from visds.visibility.sky_model.components import ComponentModel
 from visds.visibility.sky_model.images import ImageModel, to_components

@@ -11,7 +11,7 @@ from visds.core.errors import CatalogueError, SettingsError, VisdsError
 from visds.core.files import name_of_file
 from visds.core.settings import Parser
 from visds.core.sky import Direction, separation
-from visds.target import find_target, find_targets
+from visds.find_targets import find_target, find_targets
 from visds.target_settings import TargetSettings
 
 

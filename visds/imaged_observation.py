@@ -21,6 +21,7 @@ from visds.core.settings import Settings
 from visds.core.sky import LIGHT_SPEED, Direction, angle_text, parse_direction, separation
 from visds.crossmatch.several import check_match, read_catalogues
 from visds.dynspec.dynamic_spectrum import DynamicSpectrum
+from visds.find_targets import find_target
 from visds.finished_run import visibility_files
 from visds.imaging.geometry import (
     LARGEST_AUTOMATIC,
@@ -34,7 +35,6 @@ from visds.imaging.intervals import ImagedChunk
 from visds.imaging.scratch_set import Observatory
 from visds.imaging.settings import ImageSettings
 from visds.imaging.stokes_visibility import UVRange
-from visds.target import find_target
 from visds.target_settings import TargetSettings
 from visds.visibility.description import Description
 from visds.visibility.fingerprint import fingerprint

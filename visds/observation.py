@@ -27,10 +27,11 @@ from visds.dynspec.dynamic_spectrum import DynamicSpectrum
 from visds.dynspec.flagging.interference import describe_flagger
 from visds.dynspec.plots.settings import check_pictures
 from visds.dynspec.smearing import smearing
+from visds.find_targets import find_targets
 from visds.off_source import place_off_source
 from visds.run_settings import AverageSettings
 from visds.subtraction import Subtraction, prepare_subtraction
-from visds.target import Target, find_targets
+from visds.target import Target
 from visds.visibility.description import Description
 from visds.visibility.fingerprint import fingerprint
 from visds.visibility.plan import Plan, plan_chunks
